@@ -1,0 +1,1 @@
+"""The retriever inside other people's frameworks."""

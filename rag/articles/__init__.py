@@ -1,0 +1,1 @@
+"""Files, pages, feeds and PDFs become Articles. Knows nothing about indexes or models."""

@@ -1,0 +1,1 @@
+"""A gold set and a bot become a report."""

@@ -1,0 +1,1 @@
+"""Articles become passages, vectors and rows on disk. Knows nothing about questions."""
