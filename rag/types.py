@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any, Literal
 
-
 #: What the bot says, word for word, when the articles do not hold the answer.
 ABSTENTION = "The articles do not say."
 

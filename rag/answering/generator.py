@@ -30,7 +30,12 @@ class Generator(Protocol):
         ...
 
     def stream(
-        self, messages: Sequence[Message], *, grammar: str | None = None, max_tokens: int = 160, stop: Event | None = None
+        self,
+        messages: Sequence[Message],
+        *,
+        grammar: str | None = None,
+        max_tokens: int = 160,
+        stop: Event | None = None,
     ) -> Iterator[str]:
         """Yield the answer piece by piece, greedily (temperature 0).
 
