@@ -1,0 +1,105 @@
+"""Templates from prompts/, and the messages and grammar made from them for one question.
+
+Knows nothing about models: it is given a function that counts tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from string import Template
+
+from rag.answering.generator import Message
+from rag.errors import InputError, SettingsError
+from rag.resources import resource
+from rag.types import ABSTENTION, Hit, Passage
+
+_VARIABLES = {
+    "system.txt": frozenset[str](),
+    "question.txt": frozenset({"passages", "question"}),
+    "passage.txt": frozenset({"number", "source", "date", "title", "text"}),
+    "answer.gbnf": frozenset({"marks", "abstention"}),
+}
+
+
+@cache
+def load_template(name: str) -> Template:
+    """Read prompts/<name> and check its variables.
+
+    Raises:
+        SettingsError: the file is missing, or its variables are not those that the code fills in.
+    """
+    path = resource("prompts", name)
+    try:
+        template = Template(path.read_text(encoding="utf-8").strip("\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The prompt {path} cannot be read: {error}.", "Restore it from the repository.") from error
+    found, wanted = set(template.get_identifiers()), _VARIABLES[name]
+    if found != wanted or not template.is_valid():
+        raise SettingsError(
+            f"The prompt {path} has the variables {sorted(found)}, but takes {sorted(wanted)}.",
+            "Correct it; see prompts/README.md.",
+        )
+    return template
+
+
+def format_passage(number: int, passage: Passage) -> str:
+    """One passage as the model sees it: number, source, date and title above its text."""
+    return load_template("passage.txt").substitute(
+        number=number,
+        source=_one_line(passage.source) or "unknown source",
+        date=f"{passage.published:%-d %B %Y}" if passage.published else "undated",
+        title=_one_line(passage.title),
+        text=" ".join(passage.text.split()),
+    )
+
+
+def build_messages(question: str, passages: Sequence[Passage]) -> list[Message]:
+    """The chat for one question; passages are numbered from 1 in the order given."""
+    shown = "\n\n".join(format_passage(n, passage) for n, passage in enumerate(passages, 1))
+    content = load_template("question.txt").substitute(passages=shown, question=" ".join(question.split()))
+    return [
+        {"role": "system", "content": load_template("system.txt").substitute()},
+        {"role": "user", "content": content},
+    ]
+
+
+def build_grammar(passages: int) -> str:
+    """GBNF that admits the abstention, or claims that each end in citations of passages 1..`passages`.
+
+    Raises:
+        ValueError: no passage.
+    """
+    if passages < 1:
+        raise ValueError("a grammar needs at least one passage to cite")
+    marks = " | ".join(f'"[{n}]"' for n in range(1, passages + 1))
+    return load_template("answer.gbnf").substitute(marks=marks, abstention=ABSTENTION) + "\n"
+
+
+def fit(
+    question: str, hits: Sequence[Hit], *, room: int, count_tokens: Callable[[Sequence[Message]], int]
+) -> tuple[list[Message], int]:
+    """The longest prompt of the first hits that fits.
+
+    Args:
+        room: most tokens the prompt may take.
+        count_tokens: tokens of messages, chat template included.
+
+    Returns:
+        The messages, and how many of the hits are in them (at least 1).
+
+    Raises:
+        InputError: not even one passage fits beside the question.
+    """
+    for shown in range(len(hits), 0, -1):
+        messages = build_messages(question, [hit.passage for hit in hits[:shown]])
+        if (needed := count_tokens(messages)) <= room:
+            return messages, shown
+    raise InputError(
+        f"The question and one passage take {needed} tokens, but the model has room for {room}.",
+        "Shorten the question, or raise DATELINE_CONTEXT_TOKENS.",
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,76 @@
+"""Sentences with exact offsets, content words and their stems. Knows nothing about articles."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+
+#: Words that carry no content of their own in a question or a claim.
+STOP_WORDS = frozenset(
+    """a about according after again against all also am an and any are as at be because been before being between
+    both but by can could did do does doing during each either else ever few for from further had has have having he
+    her here hers him his how however i if in into is it its itself just may me might more most much must my no nor
+    not now of off on once only or other our out over own per same shall she should since so some such than that the
+    their them then there these they this those though through to too under until up upon us very was we were what
+    when where whether which while who whom whose why will with within without would you your said say says""".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence and its character offsets in the text it was taken from (end exclusive, no outer white space)."""
+
+    text: str
+    start: int
+    end: int
+
+
+def sentences(text: str) -> list[Sentence]:
+    """Split at line ends and sentence ends; `text[s.start:s.end] == s.text` holds for each."""
+    import sentencex
+
+    found: list[Sentence] = []
+    offset = 0
+    for line in text.splitlines(keepends=True):
+        at = offset
+        for piece in sentencex.segment("en", line):
+            if body := piece.strip():
+                start = at + piece.index(body)
+                found.append(Sentence(body, start, start + len(body)))
+            at += len(piece)
+        offset += len(line)
+    return found
+
+
+def fold(text: str) -> str:
+    """Lower case without diacritics: "Türkiye" becomes "turkiye"."""
+    decomposed = unicodedata.normalize("NFKD", text.replace("ı", "i"))
+    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
+
+
+def words(text: str) -> list[str]:
+    """Folded words and numbers in order; a possessive 's is dropped."""
+    return [re.sub(r"['’]s?$", "", word) for word in _WORD.findall(fold(text))]
+
+
+def stem(word: str) -> str:
+    """Snowball English stem of a folded word (Porter 2)."""
+    stemmed: str = _stemmer().stemWord(word)
+    return stemmed
+
+
+def content_stems(text: str) -> list[str]:
+    """Stems of the words that carry content, in order, repeats kept."""
+    return [stem(word) for word in words(text) if word not in STOP_WORDS]
+
+
+@cache
+def _stemmer() -> Any:
+    import snowballstemmer
+
+    return snowballstemmer.stemmer("english")
