@@ -223,3 +223,18 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far long work has come.
+
+    Attributes:
+        stage: what is being done, e.g. "indexing".
+        done, total: counts of `unit`; total is None while unknown.
+    """
+
+    stage: str
+    done: int
+    total: int | None
+    unit: str = "articles"

@@ -1,0 +1,182 @@
+"""Question in, checked answer out. The one place where search, evidence, model and checks meet.
+
+Knows nothing about pages, files of articles or gold sets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Event
+from types import TracebackType
+from typing import Any, Literal
+
+from rag.answering.claims import check_claim, parse_claims
+from rag.answering.evidence import weigh
+from rag.answering.generator import Generator
+from rag.answering.prompt import build_grammar, fit
+from rag.errors import InputError, ModelCrashed, ModelError
+from rag.retrieval.retriever import Retriever
+from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
+from rag.types import ABSTENTION, Answer, Claim
+
+#: Passages put before the model; more costs time to first token on a CPU and distracts a small model.
+MOST_SHOWN = 4
+
+
+class Bot:
+    """Answers questions from an index.
+
+    Args:
+        retriever: where passages come from.
+        generator: the language model; None answers with extracts.
+        notes: lines to put on every answer, e.g. why there is no language model.
+    """
+
+    def __init__(self, retriever: Retriever, generator: Generator | None = None, *, notes: Sequence[str] = ()) -> None:
+        self.retriever = retriever
+        self.generator = generator
+        self.settings = retriever.settings
+        self.notes = tuple(notes)
+
+    @classmethod
+    def open(
+        cls, index: Path | str | None = None, *, model: str | None = None, settings: Settings | None = None
+    ) -> Bot:
+        """Open an index and a model; both default to the settings.
+
+        A model that was asked for by name and fails is an error; the embedded default falls back to extracts and says
+        so on every answer.
+
+        Raises:
+            IndexError_: no usable index.
+            ModelError: the model that was asked for cannot be used.
+        """
+        settings = settings or Settings.load(index_dir=index, model=model)
+        retriever = Retriever.open(settings=settings)
+        if settings.model == EXTRACTS:
+            return cls(retriever)
+        from rag.answering.models import open_generator
+
+        try:
+            return cls(retriever, open_generator(settings))
+        except ModelError as error:
+            if settings.model != EMBEDDED_MODEL or (isinstance(error, ModelCrashed) and model):
+                retriever.close()
+                raise
+            return cls(retriever, notes=[f"Extracts only: {error}"])
+
+    @property
+    def model(self) -> str:
+        """The name of what answers: a language model's, or "extracts"."""
+        return self.generator.name if self.generator else EXTRACTS
+
+    def ask(
+        self,
+        question: str,
+        *,
+        k: int | None = None,
+        source: str | Sequence[str] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        stop: Event | None = None,
+    ) -> Answer:
+        """The checked answer to one question; see `stream` for arguments and errors."""
+        for piece in self.stream(question, k=k, source=source, since=since, until=until, stop=stop):
+            if isinstance(piece, Answer):
+                return piece
+        raise AssertionError("stream ends with an Answer")  # pragma: no cover
+
+    def stream(
+        self,
+        question: str,
+        *,
+        k: int | None = None,
+        source: str | Sequence[str] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        stop: Event | None = None,
+    ) -> Iterator[str | Answer]:
+        """Yield the model's words as they come, then the checked Answer, last and once.
+
+        Args:
+            question: 1 to 2,000 characters.
+            k: passages to retrieve, default from the settings.
+            source, since, until: filters, see `Retriever.search`.
+            stop: when set, the model stops and what it wrote so far is checked.
+
+        Raises:
+            InputError: an empty or overlong question, or filters that make no sense.
+        """
+        question = check_question(question)
+        started = time.perf_counter()
+        hits = self.retriever.search(question, k=k, source=source, since=since, until=until)
+        timings = {"search": time.perf_counter() - started}
+        evidence = weigh(question, hits, self.retriever.embedder)
+        timings["evidence"] = time.perf_counter() - started - timings["search"]
+
+        def answer(
+            kind: Literal["model", "extracts", "abstention"], claims: Sequence[Claim] = (), **parts: Any
+        ) -> Answer:
+            timings["total"] = time.perf_counter() - started
+            values: dict[str, Any] = {"model": self.model, "versions": evidence.versions, "notes": self.notes} | parts
+            return Answer(question, question, kind, claims=tuple(claims), hits=evidence.hits, timings=timings, **values)
+
+        if not evidence.extracts:
+            # Nothing in the hits speaks of it: a small model would invent, so it is not asked.
+            yield answer("abstention", versions=())
+            return
+        if self.generator is None:
+            yield answer("extracts", evidence.extracts)
+            return
+        try:
+            room = self.generator.context_tokens - self.settings.answer_tokens
+            messages, shown = fit(
+                question, evidence.hits[:MOST_SHOWN], room=room, count_tokens=self.generator.count_tokens
+            )
+            written, pieces = "", 0
+            for piece in self.generator.stream(
+                messages, grammar=build_grammar(shown), max_tokens=self.settings.answer_tokens, stop=stop
+            ):
+                timings.setdefault("first_token", time.perf_counter() - started)
+                written, pieces = written + piece, pieces + 1
+                yield piece
+        except ModelError as error:
+            note = f"The language model failed, so these are extracts: {error}"
+            yield answer("extracts", evidence.extracts, model=EXTRACTS, notes=(*self.notes, note))
+            return
+        usage = {"prompt": self.generator.count_tokens(messages), "completion": pieces}
+        claims = [check_claim(claim) for claim in parse_claims(written, evidence.hits[:shown])]
+        if not claims or written.strip().startswith(ABSTENTION):
+            yield answer("abstention", extracts=evidence.extracts, versions=(), usage=usage)
+            return
+        yield answer("model", claims, extracts=evidence.extracts, usage=usage)
+
+    def close(self) -> None:
+        """Free the model and the index."""
+        if self.generator:
+            self.generator.close()
+        self.retriever.close()
+
+    def __enter__(self) -> Bot:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def check_question(question: str) -> str:
+    """The question without outer white space.
+
+    Raises:
+        InputError: it is empty, has no letter or digit, or is longer than 2,000 characters.
+    """
+    question = question.strip()
+    if not any(c.isalnum() for c in question):
+        raise InputError("The question is empty.", 'Ask something, e.g. rag ask "Who mediated?"')
+    if len(question) > 2000:
+        raise InputError(f"The question has {len(question):,} characters; the limit is 2,000.", "Ask in fewer words.")
+    return question

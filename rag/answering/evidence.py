@@ -1,0 +1,240 @@
+"""Which sentences of the hits answer the question: the extracts, and whether there are any.
+
+Every sentence is scored by what it shares with the question in words and in meaning, and by whether it holds the kind
+of thing asked for. Knows nothing about language models.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rag.answering.text import content_stems, sentences
+from rag.answering.values import Day, Number, days, numbers
+from rag.types import Citation, Claim, Hit, Version
+
+if TYPE_CHECKING:
+    from rag.indexing.embedder import Embedder
+
+#: Weights of the parts of a sentence's score, and the least score at which it counts as an answer.
+#: Chosen on the dev half of eval/gold/briefs.jsonl; eval/README.md has the figures for both halves.
+WEIGHT_WORDS = 0.5
+WEIGHT_MEANING = 0.5
+BONUS_KIND = 0.12
+THRESHOLD = 0.55
+#: An extract scoring this much below the best is not shown beside it.
+NEAR_BEST = 0.12
+MOST_EXTRACTS = 3
+
+_NAMED = re.compile(r"(?<![.!?“\"] )(?<!^)\b[A-ZÀ-ÖØ-Þ][\w’'-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sentence of a hit.
+
+    Attributes:
+        number: 1-based number of its hit.
+        citation: where it stands.
+        score: how well it answers the question, in about [0, 1.1], higher is better.
+    """
+
+    number: int
+    citation: Citation
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the hits hold for a question.
+
+    Attributes:
+        hits: those with the best sentences first; citation n points to hits[n - 1].
+        ranked: their sentences, best first.
+        extracts: the best sentences as verbatim claims; empty when nothing answers.
+        versions: two or more when articles disagree on the value asked for.
+    """
+
+    hits: tuple[Hit, ...]
+    ranked: tuple[Candidate, ...]
+    extracts: tuple[Claim, ...]
+    versions: tuple[Version, ...]
+
+
+def weigh(question: str, hits: Sequence[Hit], embedder: Embedder) -> Evidence:
+    """Rank the sentences of the hits, and say what they answer and where they disagree."""
+    ranked = rank_sentences(question, hits, embedder)
+    order = list(dict.fromkeys([c.number for c in ranked])) or []
+    order += [n for n in range(1, len(hits) + 1) if n not in order]
+    renumbered = {old: new for new, old in enumerate(order, 1)}
+    ranked = [
+        replace(c, number=renumbered[c.number], citation=replace(c.citation, number=renumbered[c.number]))
+        for c in ranked
+    ]
+    return Evidence(
+        tuple(hits[n - 1] for n in order), tuple(ranked), choose_extracts(ranked), find_versions(question, ranked)
+    )
+
+
+def asked_for(question: str) -> str:
+    """The kind of thing a question asks for: "date", "number", "name" or "any"."""
+    folded = f" {question.casefold().strip()} "
+    if re.search(r"\b(when|what (?:day|date|year|month)|which (?:day|date|year|month)|how long ago)\b", folded):
+        return "date"
+    if re.search(r"\bhow (?:many|much|long|far|big|large|old|often)\b|\bwhat (?:percentage|share|number)\b", folded):
+        return "number"
+    if re.search(r"\b(who|whom|whose|where|which)\b", folded):
+        return "name"
+    return "any"
+
+
+def rank_sentences(question: str, hits: Sequence[Hit], embedder: Embedder) -> list[Candidate]:
+    """Score every sentence of the hits, best first; a sentence in two overlapping passages counts once.
+
+    The words part is the share of the question's content words, each weighed by its rarity among the sentences, that
+    stand in the sentence (or, for a third of their weight, elsewhere in its passage or title); the meaning part is the
+    cosine of the embeddings.
+    """
+    seen: dict[tuple[str, int], tuple[int, Citation]] = {}
+    for number, hit in enumerate(hits, 1):
+        passage = hit.passage
+        for s in sentences(passage.text):
+            key = (passage.article_id, passage.start + s.end)
+            citation = Citation(number, passage, passage.start + s.start, passage.start + s.end)
+            # The same sentence may be cut off at the start of an overlapping passage: keep the longer.
+            if key not in seen or citation.start < seen[key][1].start:
+                seen[key] = (number, citation)
+    rows = list(seen.values())
+    if not rows:
+        return []
+    stems = [set(content_stems(c.quote)) for _, c in rows]
+    context = [set(content_stems(f"{c.passage.title} {c.passage.text}")) for _, c in rows]
+    rarity = _rarity(content_stems(question), stems)
+    texts = [f"{c.passage.title}. {c.quote}" for _, c in rows]
+    vectors = embedder.encode([question], kind="query") @ embedder.encode(texts, kind="passage").T
+    kind = asked_for(question)
+    ranked = [
+        Candidate(
+            number,
+            citation,
+            WEIGHT_WORDS * _coverage(rarity, stems[i], context[i])
+            + WEIGHT_MEANING * float(vectors[0, i])
+            + (BONUS_KIND if _holds(kind, question, citation.quote) else 0.0),
+        )
+        for i, (number, citation) in enumerate(rows)
+    ]
+    return sorted(ranked, key=lambda c: (-c.score, c.number, c.citation.start))
+
+
+def choose_extracts(ranked: Sequence[Candidate]) -> tuple[Claim, ...]:
+    """The best sentences as verbatim claims; empty when none reaches THRESHOLD.
+
+    Sentences within NEAR_BEST of the best are kept, at most MOST_EXTRACTS, of different articles first.
+    """
+    best = ranked[0].score if ranked else 0.0
+    if best < THRESHOLD:
+        return ()
+    near = [c for c in ranked if c.score >= max(THRESHOLD, best - NEAR_BEST)]
+    chosen: list[Candidate] = []
+    for candidate in near:
+        if all(c.citation.passage.article_id != candidate.citation.passage.article_id for c in chosen):
+            chosen.append(candidate)
+    return tuple(Claim(c.citation.quote, (c.citation,), 1.0) for c in chosen[:MOST_EXTRACTS])
+
+
+def find_versions(question: str, ranked: Sequence[Candidate]) -> tuple[Version, ...]:
+    """The different values that articles give for a number or a date asked for; empty when they agree.
+
+    Only sentences nearly as good as the best are read; each article speaks once per value. Dates are completed from
+    the day of publication before they are compared, so that "on Wednesday" and "29 October" can agree.
+    """
+    kind = asked_for(question)
+    best = ranked[0].score if ranked else 0.0
+    if kind not in {"number", "date"} or best < THRESHOLD:
+        return ()
+    groups: list[tuple[Number | Day, list[Citation]]] = []
+    for candidate in ranked:
+        if candidate.score < max(THRESHOLD, best - 2 * NEAR_BEST):
+            break
+        values = _values(kind, question, candidate.citation)
+        known = [g for g in groups if any(_agree(g[0], value) for value in values)]
+        if known:
+            known[0][1].append(candidate.citation)
+        elif values:
+            groups.append((values[0], [candidate.citation]))
+    versions = [(value, _one_per_article(citations)) for value, citations in groups]
+    articles = {c.passage.article_id for _, citations in versions for c in citations}
+    if len(versions) < 2 or len(articles) < 2:
+        return ()
+    return tuple(Version(_shown(value), citations) for value, citations in versions)
+
+
+def _values(kind: str, question: str, citation: Citation) -> list[Number] | list[Day]:
+    if kind == "date":
+        return [day.completed(citation.passage.published) for day in days(citation.quote)]
+    wanted = set(content_stems(question))
+    length = re.search(r"\bhow (?:long|far|tall|wide|high|deep)\b", question.casefold())
+    share = re.search(r"\b(?:by how much|percentage|share|per cent|percent)\b", question.casefold())
+    money = re.search(r"\bhow much\b.*\b(?:cost|pay|paid|spend|spent|worth|money|price)\b", question.casefold())
+    found = []
+    for number in numbers(citation.quote):
+        noun = set(content_stems(number.noun))
+        if length:
+            fits = number.unit in {"km", "mile", "m"} or bool(noun & {"day", "hour", "week", "month", "year", "minut"})
+        elif money:
+            fits = number.unit in {"$", "€", "£"}
+        elif share:
+            fits = number.unit == "%"
+        else:
+            fits = bool(noun & wanted)
+        if fits:
+            found.append(number)
+    return found
+
+
+def _agree(one: Number | Day, other: Number | Day) -> bool:
+    if isinstance(one, Number) and isinstance(other, Number):
+        return one.amount == other.amount and one.unit == other.unit
+    return isinstance(one, Day) and isinstance(other, Day) and one.agrees(other)
+
+
+def _shown(value: Number | Day) -> str:
+    if isinstance(value, Day) and value.weekday is not None and value.day is not None:
+        return f"{value.text} ({value.year}-{value.month:02d}-{value.day:02d})"
+    if isinstance(value, Number) and value.noun and not value.unit.strip("ordinal"):
+        return f"{value.text} {value.noun}"
+    return value.text
+
+
+def _one_per_article(citations: Sequence[Citation]) -> tuple[Citation, ...]:
+    first: dict[str, Citation] = {}
+    for citation in citations:
+        first.setdefault(citation.passage.article_id, citation)
+    return tuple(first.values())
+
+
+def _rarity(question: Sequence[str], sentence_stems: Sequence[set[str]]) -> dict[str, float]:
+    counts = Counter(stem for stems in sentence_stems for stem in stems)
+    return {stem: math.log(1 + len(sentence_stems) / (1 + counts[stem])) for stem in question}
+
+
+def _coverage(rarity: dict[str, float], sentence: set[str], context: set[str]) -> float:
+    if not rarity:
+        return 0.0
+    found = sum(w * (1.0 if stem in sentence else (stem in context) / 3) for stem, w in rarity.items())
+    return found / sum(rarity.values())
+
+
+def _holds(kind: str, question: str, text: str) -> bool:
+    if kind == "date":
+        return bool(days(text))
+    if kind == "number":
+        return bool(numbers(text))
+    if kind == "name":
+        asked = question.casefold()
+        return any(name.casefold() not in asked for name in _NAMED.findall(text))
+    return False

@@ -1,0 +1,62 @@
+"""An answer as plain text for a terminal. Knows nothing about where it is printed."""
+
+from __future__ import annotations
+
+from rag.types import Answer, Citation, render_claim
+
+
+def headline(answer: Answer) -> str:
+    """One line that says who speaks."""
+    if answer.kind == "extracts":
+        return "Extracts: verbatim sentences from the articles, no language model."
+    if answer.abstained:
+        return "No answer: nothing in the articles supports one."
+    return f"Written by {answer.model} from the passages cited; check it against the quotes."
+
+
+def describe(citation: Citation) -> str:
+    """Title, source and date of what is cited."""
+    passage = citation.passage
+    return f"{passage.title} — {passage.source or 'unknown source'}, {passage.published or 'undated'}"
+
+
+def show_answer(answer: Answer) -> str:
+    """The answer, the versions that disagree, the numbered sources with their quotes, and what the checks found."""
+    lines = [headline(answer), "", answer.text]
+    for claim in answer.claims:
+        lines += [f"  ! not confirmed — {problem}: “{claim.text}”" for problem in claim.problems]
+    if answer.versions:
+        lines += ["", "The articles differ:"]
+        for version in answer.versions:
+            marks = "".join(f"[{c.number}]" for c in version.citations)
+            lines.append(f"  {version.value} {marks} — {'; '.join(describe(c) for c in version.citations)}")
+    if answer.kind == "model" and answer.extracts:
+        lines += ["", "What the articles say, verbatim:"]
+        lines += [f"  {render_claim(claim)}" for claim in answer.extracts]
+    cited = _cited(answer)
+    if answer.abstained and answer.hits:
+        lines += ["", "Nearest passages:"]
+        for number, hit in enumerate(answer.hits[:3], 1):
+            whole = Citation(number, hit.passage, hit.passage.start, hit.passage.end)
+            lines += [f"  [{number}] {describe(whole)}", f"      “{' '.join(whole.quote.split())}”"]
+    elif cited:
+        lines += ["", "Sources:"]
+        for number, citations in sorted(cited.items()):
+            lines.append(f"  [{number}] {describe(citations[0])}")
+            if citations[0].passage.url:
+                lines.append(f"      {citations[0].passage.url}")
+            lines += [f"      “{' '.join(c.quote.split())}”" for c in citations]
+    lines += [f"Note: {note}" for note in answer.notes]
+    return "\n".join(lines)
+
+
+def _cited(answer: Answer) -> dict[int, list[Citation]]:
+    found: dict[int, list[Citation]] = {}
+    claims = (*answer.claims, *answer.extracts)
+    for citation in [c for claim in claims for c in claim.citations] + [
+        c for version in answer.versions for c in version.citations
+    ]:
+        known = found.setdefault(citation.number, [])
+        if all((c.start, c.end) != (citation.start, citation.end) for c in known):
+            known.append(citation)
+    return found
