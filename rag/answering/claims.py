@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.answering.text import Sentence, content_stems, fold, sentences, words
 from rag.answering.values import days, numbers
+from rag.text import Sentence, content_stems, fold, sentences, words
 from rag.types import Citation, Claim, Hit, Passage
 
 _MARKS = re.compile(r"\s*((?:\[\s*\d+(?:\s*[,;]\s*\d+)*\s*\]\s*)+)([.!?]?)")

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rag.answering.text import content_stems, sentences
 from rag.answering.values import Day, Number, days, numbers
+from rag.text import content_stems, sentences
 from rag.types import Citation, Claim, Hit, Version
 
 if TYPE_CHECKING:

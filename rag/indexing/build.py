@@ -1,0 +1,339 @@
+"""Brings an index up to date with a stream of articles, and says what it holds."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from rag.indexing.duplicates import DuplicateFinder, signature
+from rag.indexing.embedder import Embedder, SentenceTransformerEmbedder, verify_packaged_model
+from rag.indexing.splitter import check_passage_tokens, embedded_text, split
+from rag.indexing.store import ArticleRow, BuildSettings, Store, Writer
+from rag.settings import PACKAGED_EMBEDDING_MODEL, Settings
+from rag.types import Article, Passage, Progress, Refusal
+
+#: Passages gathered before a commit: at least this many, and a quarter of what is there, since each commit writes all
+#: vectors anew; a killed run loses no more than that.
+COMMIT_PASSAGES = 2000
+#: Passages embedded in one go.
+EMBED_PASSAGES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What a run of `build_index` did.
+
+    Attributes:
+        added, replaced, unchanged, pruned: article ids.
+        refusals: inputs that were not indexed, with the reason.
+        near_duplicates: (id, id of the article it repeats), among the articles of this run.
+        renamed: (id wanted, id given) where two files have the same id.
+        passages: passages written in this run.
+        seconds: wall time.
+    """
+
+    added: tuple[str, ...]
+    replaced: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    pruned: tuple[str, ...]
+    refusals: tuple[Refusal, ...]
+    near_duplicates: tuple[tuple[str, str], ...]
+    renamed: tuple[tuple[str, str], ...]
+    passages: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """What an index holds.
+
+    Attributes:
+        sources: number of articles by source.
+        first, last: earliest and latest day of publication.
+        near_duplicates: number of articles that nearly repeat another.
+        size_bytes: of all its files.
+        last_indexed: ISO 8601, UTC.
+        rows: the articles, newest first.
+    """
+
+    folder: str
+    articles: int
+    passages: int
+    sources: dict[str, int]
+    first: date | None
+    last: date | None
+    near_duplicates: int
+    embedding_model: str
+    passage_tokens: int
+    passage_overlap: int
+    size_bytes: int
+    last_indexed: str | None
+    rows: tuple[ArticleRow, ...]
+
+
+def build_index(
+    items: Iterable[Article | Refusal],
+    settings: Settings,
+    *,
+    embedder: Embedder | None = None,
+    inputs: Sequence[str] = (),
+    prune: bool = False,
+    rebuild: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> IndexReport:
+    """Add, replace and skip articles; what is committed is always a whole index.
+
+    Args:
+        items: articles and refusals as `rag.articles.load` yields them.
+        embedder: default: the model that the settings name.
+        inputs: the files, folders and URLs that the items come from; `prune` looks at nothing else.
+        prune: delete articles that came from `inputs` earlier and are no longer there. What was refused stays.
+        rebuild: split and embed everything anew, what is in the index included; swapped in at the end, in one commit.
+        progress: called after each article.
+
+    Raises:
+        IndexBusy, IndexMismatch, IndexCorrupted, IndexWriteError: see rag/errors.py.
+        ModelMissing, ModelBroken: the embedding model cannot be used.
+        SettingsError: the passages are longer than the model reads.
+    """
+    started = time.perf_counter()
+    if embedder is None:
+        if settings.embedding_model == PACKAGED_EMBEDDING_MODEL:
+            verify_packaged_model()
+        embedder = SentenceTransformerEmbedder(settings.embedding_model)
+    check_passage_tokens(embedder, settings.passage_tokens)
+    with Writer(settings.index_dir, build_settings(embedder, settings), rebuild=rebuild) as writer:
+        run = _Run(writer, embedder, settings, rebuild, progress)
+        if rebuild:
+            run.renew_all()
+        for item in items:
+            run.take(item)
+        run.embed()
+        pruned = run.prune(inputs) if prune else ()
+        if run.changed or pruned or rebuild or not writer.committed:
+            writer.commit()
+        return IndexReport(
+            tuple(run.added),
+            tuple(run.replaced),
+            tuple(run.unchanged),
+            pruned,
+            tuple(run.refusals),
+            tuple(run.near_duplicates),
+            tuple(run.renamed),
+            run.passages,
+            time.perf_counter() - started,
+        )
+
+
+def build_settings(embedder: Embedder, settings: Settings) -> BuildSettings:
+    """What the manifest records, and an index is opened with."""
+    return BuildSettings(embedder.name, embedder.dimension, settings.passage_tokens, settings.passage_overlap)
+
+
+def delete_articles(ids: Iterable[str], settings: Settings, *, embedder: Embedder) -> tuple[str, ...]:
+    """Delete articles; returns the ids that were there.
+
+    Raises:
+        IndexBusy, IndexMismatch, IndexCorrupted, IndexWriteError.
+    """
+    with Writer(settings.index_dir, build_settings(embedder, settings)) as writer:
+        run = _Run(writer, embedder, settings, False, None)
+        gone = tuple(id_ for id_ in ids if id_ in run.known)
+        for id_ in gone:
+            run.drop(id_)
+        if gone:
+            writer.commit()
+        return gone
+
+
+def index_status(settings: Settings) -> IndexStatus:
+    """What the index of the settings holds; loads no model.
+
+    Raises:
+        IndexMissing, IndexCorrupted.
+    """
+    store = Store.open(settings.index_dir)
+    try:
+        return status_of(store)
+    finally:
+        store.close()
+
+
+def status_of(store: Store) -> IndexStatus:
+    """What an open index holds."""
+    rows = store.article_rows()
+    manifest = store.manifest()
+    dates = [row.published for row in rows if row.published]
+    articles, passages = store.counts()
+    return IndexStatus(
+        folder=str(store.layout.folder),
+        articles=articles,
+        passages=passages,
+        sources=store.sources(),
+        first=min(dates, default=None),
+        last=max(dates, default=None),
+        near_duplicates=sum(row.repeats is not None for row in rows),
+        embedding_model=manifest["embedding_model"],
+        passage_tokens=int(manifest["passage_tokens"]),
+        passage_overlap=int(manifest["passage_overlap"]),
+        size_bytes=sum(p.stat().st_size for p in store.layout.folder.iterdir() if p.is_file()),
+        last_indexed=store.last_indexed(),
+        rows=tuple(rows),
+    )
+
+
+class _Run:
+    """One run over a stream of articles: what is known, what waits to be embedded, what happened."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        embedder: Embedder,
+        settings: Settings,
+        rebuild: bool,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self.writer, self.embedder, self.settings, self.rebuild = writer, embedder, settings, rebuild
+        self._progress = progress
+        self.known = writer.store.hashes()
+        self._finder = DuplicateFinder(writer.store.signatures(), self._text_of)
+        self._waiting: list[tuple[Article, list[Passage]]] = []
+        self._seen: set[str] = set()
+        self._done = 0
+        self.changed = False
+        self.passages = 0
+        self.added: list[str] = []
+        self.replaced: list[str] = []
+        self.unchanged: list[str] = []
+        self.refusals: list[Refusal] = []
+        self.near_duplicates: list[tuple[str, str]] = []
+        self.renamed: list[tuple[str, str]] = []
+
+    def renew_all(self) -> None:
+        """Split and embed every stored article anew."""
+        for id_ in self.known:
+            if article := self.writer.store.article(id_):
+                self._enqueue(article)
+                self._step("rebuilding")
+        self.embed()
+
+    def take(self, item: Article | Refusal) -> None:
+        """Deal with one item of the stream."""
+        if isinstance(item, Refusal):
+            self.refusals.append(item)
+            return
+        article = self._settle_id(item)
+        self._step("indexing")
+        if article.id in self._seen:
+            if self.known[article.id][0] != article.content_hash:
+                self.refusals.append(
+                    Refusal(item.origin, f"The id {article.id!r} was given twice.", "Give each article its own id.")
+                )
+            return
+        self._seen.add(article.id)
+        before = self.known.get(article.id)
+        self.known[article.id] = (article.content_hash, article.origin)
+        if before and before[0] == article.content_hash:
+            self.unchanged.append(article.id)
+            if before[1] != article.origin:
+                self.writer.touch(article.id, article.origin)
+                self.changed = True
+            return
+        (self.replaced if before else self.added).append(article.id)
+        self._enqueue(article)
+
+    def embed(self) -> None:
+        """Embed and write what waits."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        vectors = self.embedder.encode([embedded_text(p) for _, ps in waiting for p in ps], kind="passage")
+        at = 0
+        for article, passages in waiting:
+            self._forget(article.id)
+            values = signature(article.text)
+            repeats = self._finder.find(article.text, values)
+            self.writer.put(article, passages, vectors[at : at + len(passages)], values, repeats)
+            at += len(passages)
+            if repeats:
+                self.near_duplicates.append((article.id, repeats))
+            else:
+                self._finder.add(article.id, values)
+        self.passages += at
+        self.changed = True
+        if not self.rebuild and self.writer.pending >= max(COMMIT_PASSAGES, self.writer.committed // 4):
+            self.writer.commit()
+
+    def prune(self, inputs: Sequence[str]) -> tuple[str, ...]:
+        """Delete what came from the inputs earlier and was neither seen nor refused now."""
+        refused = {refusal.origin for refusal in self.refusals}
+        gone = tuple(
+            sorted(
+                id_
+                for id_, (_, origin) in self.known.items()
+                if id_ not in self._seen and origin not in refused and _lies_in(origin, inputs)
+            )
+        )
+        for id_ in gone:
+            self.drop(id_)
+        return gone
+
+    def drop(self, id_: str) -> None:
+        """Delete one article; those that repeated it stand on their own again."""
+        self._forget(id_)
+        self.writer.delete(id_)
+        del self.known[id_]
+
+    def _settle_id(self, article: Article) -> Article:
+        known = self.known.get(article.id)
+        if known is None or known[1] == article.origin or known[0] == article.content_hash:
+            return article
+        if "://" not in known[1] and not Path(known[1]).exists():
+            return article  # the file was moved or renamed: this is its successor
+        suffix = hashlib.sha1(article.origin.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()[:6]
+        renamed = replace(article, id=f"{article.id}~{suffix}")
+        self.renamed.append((article.id, renamed.id))
+        return renamed
+
+    def _enqueue(self, article: Article) -> None:
+        passages = split(
+            article,
+            self.embedder.count_tokens,
+            tokens=self.settings.passage_tokens,
+            overlap=self.settings.passage_overlap,
+        )
+        self._waiting.append((article, passages))
+        if sum(len(ps) for _, ps in self._waiting) >= EMBED_PASSAGES:
+            self.embed()
+
+    def _forget(self, id_: str) -> None:
+        """The first of those that repeated this article takes its place as the one kept."""
+        self._finder.remove(id_)
+        heirs = self.writer.repeated_by(id_)
+        for n, heir in enumerate(heirs):
+            self.writer.set_repeats(heir, None if n == 0 else heirs[0])
+        if heirs and (text := self._text_of(heirs[0])) is not None:
+            self._finder.add(heirs[0], signature(text))
+
+    def _text_of(self, id_: str) -> str | None:
+        article = self.writer.store.article(id_)
+        return article.text if article else None
+
+    def _step(self, stage: str) -> None:
+        self._done += 1
+        if self._progress:
+            self._progress(Progress(stage, self._done, None))
+
+
+def _lies_in(origin: str, inputs: Sequence[str]) -> bool:
+    for given in inputs:
+        if "://" in given:
+            if origin == given:
+                return True
+        elif "://" not in origin and Path(origin).is_relative_to(Path(given).resolve()):
+            return True
+    return False

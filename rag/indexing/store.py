@@ -1,0 +1,601 @@
+"""Articles, passages and vectors on disk. Knows nothing about files of articles, models or ranking.
+
+One SQLite file holds the rows, the full-text table and the manifest; one FAISS file holds the vectors. SQLite's
+transaction is the truth: vectors are written beside it under a new generation's name and fsynced, and the same
+transaction that adds the rows names that generation. Whenever the process dies, the last committed pair is readable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rag.errors import IndexBusy, IndexCorrupted, IndexMismatch, IndexMissing, IndexWriteError
+from rag.types import Article, Passage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FORMAT = "1"
+#: Weight of a match in the title in BM25, against 1 in the passage.
+TITLE_WEIGHT = 0.3
+REBUILD = "Run: rag index --rebuild"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS articles (
+  row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, origin TEXT NOT NULL, title TEXT NOT NULL,
+  text TEXT NOT NULL, source TEXT NOT NULL, published TEXT, url TEXT, author TEXT NOT NULL,
+  content_hash TEXT NOT NULL, signature BLOB NOT NULL, repeats TEXT, indexed_at TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS articles_source ON articles (source);
+CREATE INDEX IF NOT EXISTS articles_repeats ON articles (repeats);
+CREATE TABLE IF NOT EXISTS passages (
+  row INTEGER PRIMARY KEY AUTOINCREMENT, article INTEGER NOT NULL REFERENCES articles (row),
+  start INTEGER NOT NULL, end INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS passages_article ON passages (article);
+CREATE VIRTUAL TABLE IF NOT EXISTS passages_text USING fts5 (
+  title, text, tokenize='porter unicode61 remove_diacritics 2'
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Every file of an index folder."""
+
+    folder: Path
+
+    @property
+    def rows(self) -> Path:
+        """SQLite: articles, passages, full text, manifest."""
+        return self.folder / "index.sqlite"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that writes."""
+        return self.folder / "write.lock"
+
+    def vectors(self, generation: int) -> Path:
+        """FAISS: the vectors of one generation."""
+        return self.folder / f"vectors-{generation}.faiss"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSettings:
+    """What an index was built with; an index is opened only with the same."""
+
+    embedding_model: str
+    dimension: int
+    passage_tokens: int
+    passage_overlap: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleRow:
+    """An article as listed: without its text.
+
+    Attributes:
+        repeats: id of the article that this one nearly duplicates, or None.
+    """
+
+    id: str
+    title: str
+    source: str
+    published: date | None
+    url: str | None
+    origin: str
+    passages: int
+    repeats: str | None
+
+
+class Store:
+    """An index folder, opened for reading or for writing.
+
+    Not safe for use by several threads at once: the caller holds a lock.
+    """
+
+    def __init__(self, layout: Layout, connection: sqlite3.Connection) -> None:
+        self.layout = layout
+        self._db = connection
+        self._generation = -1
+        self._vectors: Any = None
+
+    # ---------------------------------------------------------------- opening
+
+    @classmethod
+    def open(cls, folder: Path, built: BuildSettings | None = None) -> Store:
+        """Open for reading.
+
+        Args:
+            built: what the caller will search with; None skips the comparison.
+
+        Raises:
+            IndexMissing, IndexCorrupted, IndexMismatch.
+        """
+        layout = Layout(folder)
+        if not layout.rows.is_file():
+            raise IndexMissing(
+                f"There is no index in {folder}.", "Run: rag index PATH (or: rag index --sample, for the bundled one)"
+            )
+        store = cls(layout, _connect(layout.rows))
+        try:
+            with store._reading():
+                if "generation" not in (manifest := store.manifest()):
+                    raise IndexMissing(
+                        f"The index in {folder} is empty: its first run did not finish.", "Run: rag index PATH"
+                    )
+                _compare(manifest, built)
+            store.refresh()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def refresh(self) -> None:
+        """Take up the newest generation if another process has written one.
+
+        Raises:
+            IndexCorrupted: its vectors are damaged.
+        """
+        for attempt in range(20):
+            manifest = self.manifest()
+            generation = int(manifest["generation"])
+            if generation == self._generation:
+                return
+            try:
+                self._vectors = _read_vectors(self.layout.vectors(generation), manifest["vectors_sha256"])
+            except FileNotFoundError:
+                # A writer may have committed and removed this generation since the manifest was read.
+                if attempt < 19 and int(self.manifest()["generation"]) != generation:
+                    continue
+                raise IndexCorrupted(
+                    f"The index's vectors {self.layout.vectors(generation)} are missing.", REBUILD
+                ) from None
+            self._generation = generation
+            return
+
+    def close(self) -> None:
+        """Close the files."""
+        self._db.close()
+
+    # ---------------------------------------------------------------- reading
+
+    def manifest(self) -> dict[str, str]:
+        """What the index was built with, and its current generation."""
+        with _sqlite_errors(self.layout):
+            return dict(self._db.execute("SELECT key, value FROM manifest"))
+
+    def article(self, article_id: str) -> Article | None:
+        """The article with that id, or None."""
+        with _sqlite_errors(self.layout):
+            row = self._db.execute(
+                "SELECT id, title, text, source, published, url, author, origin FROM articles WHERE id = ?",
+                (article_id,),
+            ).fetchone()
+        if row is None:
+            return None
+        id_, title, text, source, published, url, author, origin = row
+        return Article(id_, title, text, source, _date(published), url, author, origin)
+
+    def hashes(self) -> dict[str, tuple[str, str]]:
+        """Content hash and origin by article id."""
+        with _sqlite_errors(self.layout):
+            rows = self._db.execute("SELECT id, content_hash, origin FROM articles")
+            return {id_: (content_hash, origin) for id_, content_hash, origin in rows}
+
+    def signatures(self) -> Iterator[tuple[str, NDArray[np.uint64]]]:
+        """Article ids with their MinHash signatures, near-duplicates left out."""
+        with _sqlite_errors(self.layout):
+            rows = self._db.execute("SELECT id, signature FROM articles WHERE repeats IS NULL ORDER BY row").fetchall()
+        for id_, signature in rows:
+            yield id_, np.frombuffer(signature, dtype=np.uint64)
+
+    def article_rows(self) -> list[ArticleRow]:
+        """All articles, newest first, undated last."""
+        with _sqlite_errors(self.layout):
+            rows = self._db.execute(
+                "SELECT id, title, source, published, url, origin, repeats,"
+                " (SELECT count(*) FROM passages WHERE passages.article = articles.row)"
+                " FROM articles ORDER BY published IS NULL, published DESC, id"
+            ).fetchall()
+        return [ArticleRow(r[0], r[1], r[2], _date(r[3]), r[4], r[5], r[7], r[6]) for r in rows]
+
+    def counts(self) -> tuple[int, int]:
+        """Numbers of articles and passages."""
+        with _sqlite_errors(self.layout):
+            articles = self._db.execute("SELECT count(*) FROM articles").fetchone()[0]
+            return articles, self._db.execute("SELECT count(*) FROM passages").fetchone()[0]
+
+    def last_indexed(self) -> str | None:
+        """When an article was last written, ISO 8601 in UTC."""
+        with _sqlite_errors(self.layout):
+            found: str | None = self._db.execute("SELECT max(indexed_at) FROM articles").fetchone()[0]
+        return found
+
+    def passages(self, rows: Collection[int]) -> dict[int, tuple[Passage, str]]:
+        """Passages by row, each with the id of its group of near-duplicates."""
+        marks = ",".join("?" * len(rows))
+        with _sqlite_errors(self.layout):
+            found = self._db.execute(
+                "SELECT p.row, a.id, substr(a.text, p.start + 1, p.end - p.start), p.start, p.end, a.title, a.source,"
+                " a.published, a.url, coalesce(a.repeats, a.id)"
+                f" FROM passages p JOIN articles a ON a.row = p.article WHERE p.row IN ({marks})",
+                tuple(rows),
+            ).fetchall()
+        return {
+            row: (Passage(f"{id_}#{start}-{end}", id_, text, start, end, title, source, _date(published), url), group)
+            for row, id_, text, start, end, title, source, published, url, group in found
+        }
+
+    def filter_rows(self, sources: Sequence[str], since: date | None, until: date | None) -> NDArray[np.int64] | None:
+        """Rows of the passages that pass the filters, shape (n,); None when there is no filter.
+
+        Undated articles do not pass a filter by date.
+        """
+        where, values = [], []
+        if sources:
+            where.append(f"a.source IN ({','.join('?' * len(sources))})")
+            values += list(sources)
+        if since:
+            where.append("a.published >= ?")
+            values.append(since.isoformat())
+        if until:
+            where.append("a.published <= ?")
+            values.append(until.isoformat())
+        if not where:
+            return None
+        with _sqlite_errors(self.layout):
+            rows = self._db.execute(
+                f"SELECT p.row FROM passages p JOIN articles a ON a.row = p.article WHERE {' AND '.join(where)}", values
+            )
+            return np.fromiter((row for (row,) in rows), dtype=np.int64)
+
+    def sources(self) -> dict[str, int]:
+        """Number of articles by source."""
+        with _sqlite_errors(self.layout):
+            return dict(self._db.execute("SELECT source, count(*) FROM articles GROUP BY source ORDER BY source"))
+
+    def search_vectors(
+        self, query: NDArray[np.float32], n: int, allowed: NDArray[np.int64] | None
+    ) -> list[tuple[int, float]]:
+        """Passage rows with their cosine in [-1, 1], best first.
+
+        Args:
+            query: shape (dimension,), length 1.
+            allowed: only these rows; None allows all.
+        """
+        import faiss
+
+        parameters = None
+        if allowed is not None:
+            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(allowed))  # type: ignore[call-arg]
+        scores, rows = self._vectors.search(query[np.newaxis, :], min(n, self._vectors.ntotal), params=parameters)
+        return [(int(row), float(score)) for row, score in zip(rows[0], scores[0], strict=True) if row >= 0]
+
+    def search_text(self, query: str, n: int, allowed: NDArray[np.int64] | None) -> list[tuple[int, float]]:
+        """Passage rows with their BM25 score (0 and up, higher is better), best first.
+
+        Args:
+            query: an FTS5 expression.
+        """
+        with _sqlite_errors(self.layout):
+            if allowed is None:
+                found = self._db.execute(
+                    f"SELECT rowid, -bm25(passages_text, {TITLE_WEIGHT}, 1) FROM passages_text WHERE passages_text MATCH ?"
+                    f" ORDER BY bm25(passages_text, {TITLE_WEIGHT}, 1), rowid LIMIT ?",
+                    (query, n),
+                ).fetchall()
+                return [(int(row), float(score)) for row, score in found]
+            allowed_rows = set(allowed.tolist())
+            ordered = self._db.execute(
+                f"SELECT rowid, -bm25(passages_text, {TITLE_WEIGHT}, 1) FROM passages_text WHERE passages_text MATCH ?"
+                f" ORDER BY bm25(passages_text, {TITLE_WEIGHT}, 1), rowid",
+                (query,),
+            )
+            kept: list[tuple[int, float]] = []
+            for row, score in ordered:
+                if row in allowed_rows:
+                    kept.append((int(row), float(score)))
+                    if len(kept) == n:
+                        break
+            return kept
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """One consistent view of the rows."""
+        with _sqlite_errors(self.layout):
+            self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.execute("ROLLBACK")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Rows and vectors of one generation for as long as the block runs."""
+        while True:
+            self.refresh()
+            with _sqlite_errors(self.layout):
+                self._db.execute("BEGIN")
+            try:
+                if int(self.manifest()["generation"]) != self._generation:
+                    continue
+                yield
+                return
+            finally:
+                self._db.execute("ROLLBACK")
+
+
+class Writer:
+    """The one process that may change an index; use as a context manager.
+
+    Changes gather in an open transaction until `commit`; leaving without it discards them.
+
+    Raises:
+        IndexBusy: another process is writing.
+        IndexMismatch: the index was built with other settings and `rebuild` is false.
+        IndexWriteError: the disk refused; the last committed state stays.
+    """
+
+    def __init__(self, folder: Path, built: BuildSettings, *, rebuild: bool = False) -> None:
+        self._layout = Layout(folder)
+        self._built = built
+        self._rebuild = rebuild
+        self._removed: list[int] = []
+        self._added: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+
+    def __enter__(self) -> Writer:
+        from filelock import FileLock, Timeout
+
+        with _write_errors(self._layout):
+            self._layout.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self._layout.lock, timeout=0)
+        try:
+            with _write_errors(self._layout):
+                self._lock.acquire()
+        except Timeout:
+            raise IndexBusy(
+                f"Another process is writing to the index in {self._layout.folder}.",
+                "Wait for it to finish, or name another folder with --index.",
+            ) from None
+        try:
+            self._open()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def _open(self) -> None:
+        try:
+            self.store = self._prepare()
+        except IndexCorrupted:
+            if not self._rebuild:
+                raise
+            # Nothing of it can be read; it is kept beside the new one for a person to look at.
+            for path in [self._layout.rows, *self._layout.folder.glob("index.sqlite-*")]:
+                if path.exists():
+                    path.replace(path.with_name(f"damaged-{path.name}"))
+            self.store = self._prepare()
+
+    def _prepare(self) -> Store:
+        with _write_errors(self._layout), _sqlite_errors(self._layout):
+            connection = _connect(self._layout.rows)
+            store = Store(self._layout, connection)
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.executescript(_SCHEMA)
+                manifest = store.manifest()
+                self._generation = int(manifest.get("generation", 0))
+                if manifest and not self._rebuild:
+                    _compare(manifest, self._built)
+                    store.refresh()
+                    self._vectors = store._vectors
+                else:
+                    self._vectors = _empty_vectors(self._built.dimension)
+                for path in self._layout.folder.glob("vectors-*"):
+                    if path != self._layout.vectors(self._generation):
+                        path.unlink()  # left by a process that died before its commit
+                connection.execute("BEGIN IMMEDIATE")
+            except BaseException:
+                connection.close()
+                raise
+        return store
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(sqlite3.Error):
+            self.store._db.rollback()
+        self.store.close()
+        self._lock.release()
+
+    @property
+    def pending(self) -> int:
+        """Passages added since the last commit."""
+        return sum(len(rows) for rows, _ in self._added)
+
+    @property
+    def committed(self) -> int:
+        """Passages in the last committed generation."""
+        return int(self._vectors.ntotal)
+
+    def put(
+        self,
+        article: Article,
+        passages: Sequence[Passage],
+        vectors: NDArray[np.float32],
+        signature: NDArray[np.uint64],
+        repeats: str | None,
+    ) -> None:
+        """Add an article, or replace the one with its id.
+
+        Args:
+            vectors: shape (len(passages), dimension), rows of length 1.
+            signature: MinHash of the text.
+            repeats: id of the article that it nearly duplicates.
+        """
+        self.delete(article.id)
+        db = self.store._db
+        with _write_errors(self._layout):
+            published = article.published.isoformat() if article.published else None
+            cursor = db.execute(
+                "INSERT INTO articles (id, origin, title, text, source, published, url, author, content_hash,"
+                " signature, repeats, indexed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    article.id, article.origin, article.title, article.text, article.source, published, article.url,
+                    article.author, article.content_hash, signature.tobytes(), repeats,
+                    datetime.now(UTC).isoformat(timespec="seconds"),
+                ),
+            )  # fmt: skip
+            rows: list[int] = []
+            for passage in passages:
+                position = (cursor.lastrowid, passage.start, passage.end)
+                added = db.execute("INSERT INTO passages (article, start, end) VALUES (?, ?, ?)", position)
+                rows.append(int(added.lastrowid or 0))
+                content = (rows[-1], passage.title, passage.text)
+                db.execute("INSERT INTO passages_text (rowid, title, text) VALUES (?, ?, ?)", content)
+        self._added.append((np.array(rows, dtype=np.int64), vectors))
+
+    def touch(self, article_id: str, origin: str) -> None:
+        """Record that an unchanged article is now read from another place."""
+        with _write_errors(self._layout):
+            self.store._db.execute("UPDATE articles SET origin = ? WHERE id = ?", (origin, article_id))
+
+    def set_repeats(self, article_id: str, repeats: str | None) -> None:
+        """Record which article this one nearly duplicates."""
+        with _write_errors(self._layout):
+            self.store._db.execute("UPDATE articles SET repeats = ? WHERE id = ?", (repeats, article_id))
+
+    def repeated_by(self, article_id: str) -> list[str]:
+        """Ids of the articles that nearly duplicate this one."""
+        rows = self.store._db.execute("SELECT id FROM articles WHERE repeats = ? ORDER BY row", (article_id,))
+        return [id_ for (id_,) in rows]
+
+    def delete(self, article_id: str) -> None:
+        """Remove an article and its passages; no error when there is none."""
+        db = self.store._db
+        with _write_errors(self._layout):
+            row = db.execute("SELECT row FROM articles WHERE id = ?", (article_id,)).fetchone()
+            if row is None:
+                return
+            rows = [passage for (passage,) in db.execute("SELECT row FROM passages WHERE article = ?", row)]
+            db.executemany("DELETE FROM passages_text WHERE rowid = ?", [(passage,) for passage in rows])
+            db.execute("DELETE FROM passages WHERE article = ?", row)
+            db.execute("DELETE FROM articles WHERE row = ?", row)
+        self._removed += rows
+
+    def commit(self) -> None:
+        """Make everything so far the current state, at once."""
+        import faiss
+
+        if self._removed:
+            gone = np.array(self._removed, dtype=np.int64)
+            self._vectors.remove_ids(faiss.IDSelectorBatch(gone))
+            kept = []
+            for rows, vectors in self._added:
+                stays = ~np.isin(rows, gone)
+                kept.append((rows[stays], vectors[stays]))
+            self._added = kept
+        for rows, vectors in self._added:
+            if len(rows):
+                self._vectors.add_with_ids(vectors, rows)
+        self._added, self._removed = [], []
+        data = faiss.serialize_index(self._vectors)
+        previous, self._generation = self._generation, self._generation + 1
+        path = self._layout.vectors(self._generation)
+        with _write_errors(self._layout):
+            with path.open("wb") as file:
+                file.write(data.data)
+                file.flush()
+                os.fsync(file.fileno())
+            _sync_folder(self._layout.folder)
+            manifest = {
+                "format": FORMAT,
+                "generation": str(self._generation),
+                "vectors_sha256": hashlib.sha256(data.data).hexdigest(),
+                **{name: str(getattr(self._built, name)) for name in BuildSettings.__slots__},
+            }
+            self.store._db.executemany(
+                "INSERT OR REPLACE INTO manifest (key, value) VALUES (?, ?)",
+                manifest.items(),
+            )
+            self.store._db.execute("COMMIT")
+            self._layout.vectors(previous).unlink(missing_ok=True)
+            self.store._db.execute("BEGIN IMMEDIATE")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+
+
+def _compare(manifest: dict[str, str], built: BuildSettings | None) -> None:
+    if manifest.get("format") != FORMAT:
+        raise IndexMismatch(
+            f"The index has format {manifest.get('format')}, this version reads format {FORMAT}.", REBUILD
+        )
+    for name in BuildSettings.__slots__ if built else ():
+        if manifest[name] != (wanted := str(getattr(built, name))):
+            raise IndexMismatch(
+                f"The index was built with {name} {manifest[name]}, but the settings say {wanted}.",
+                f"{REBUILD} (or set DATELINE_{name.upper()}={manifest[name]}).",
+            )
+
+
+def _empty_vectors(dimension: int) -> Any:
+    import faiss
+
+    return faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
+
+
+def _read_vectors(path: Path, sha256: str) -> Any:
+    import faiss
+
+    data = np.fromfile(path, dtype=np.uint8)
+    if hashlib.sha256(data.data).hexdigest() != sha256:
+        raise IndexCorrupted(f"The index's vectors {path} are damaged: their checksum differs.", REBUILD)
+    return faiss.deserialize_index(data)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _date(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+@contextmanager
+def _sqlite_errors(layout: Layout) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+            raise IndexBusy(f"The index in {layout.folder} is locked.", "Try again in a moment.") from error
+        raise IndexCorrupted(f"The index {layout.rows} is damaged: {error}.", REBUILD) from error
+
+
+@contextmanager
+def _write_errors(layout: Layout) -> Iterator[None]:
+    hint = "The previous index is unchanged. Free some space or name another folder with --index, then run it again."
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise IndexWriteError(f"The index in {layout.folder} could not be written: {reason}.", hint) from error
+    except sqlite3.OperationalError as error:
+        if "malformed" in str(error):
+            raise
+        raise IndexWriteError(f"The index in {layout.folder} could not be written: {error}.", hint) from error

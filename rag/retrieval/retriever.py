@@ -1,0 +1,210 @@
+"""A question becomes ranked hits. Knows nothing about language models or answers.
+
+Dense search and BM25 each rank the passages that pass the filters; reciprocal rank fusion joins the two rankings
+(Cormack, Clarke and Büttcher, SIGIR 2009).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from threading import RLock
+from types import TracebackType
+
+from rag.errors import InputError
+from rag.indexing.build import IndexStatus, build_settings, status_of
+from rag.indexing.embedder import Embedder, SentenceTransformerEmbedder
+from rag.indexing.store import ArticleRow, Store
+from rag.settings import Settings
+from rag.text import STOP_WORDS, words
+from rag.types import Article, Hit
+
+#: The constant of reciprocal rank fusion (60 in the paper), and the weights of the rankings. Measured on the briefs'
+#: gold set; eval/README.md has the table.
+RRF_K = 10
+WEIGHTS = {"dense": 0.5, "bm25": 1.0}
+#: How deep each ranking is read.
+DEPTH = 100
+
+
+class Retriever:
+    """Searches one index; safe to share between threads.
+
+    Attributes:
+        settings: what it was opened with.
+        embedder: the model that encodes questions.
+    """
+
+    def __init__(self, store: Store, embedder: Embedder, settings: Settings) -> None:
+        self._store = store
+        self._lock = RLock()
+        self.embedder = embedder
+        self.settings = settings
+
+    @classmethod
+    def open(
+        cls, path: Path | str | None = None, *, settings: Settings | None = None, embedder: Embedder | None = None
+    ) -> Retriever:
+        """Open an index.
+
+        Args:
+            path: its folder; default from the settings.
+            embedder: default: the model that the settings name.
+
+        Raises:
+            IndexMissing, IndexCorrupted, IndexMismatch: see rag/errors.py.
+            ModelMissing: the embedding model cannot be loaded.
+        """
+        settings = settings or Settings.load()
+        if path is not None:
+            settings = replace(settings, index_dir=Path(path))
+        Store.open(settings.index_dir).close()  # fails at once, before a model is loaded
+        embedder = embedder or SentenceTransformerEmbedder(settings.embedding_model)
+        return cls(Store.open(settings.index_dir, build_settings(embedder, settings)), embedder, settings)
+
+    def search(
+        self,
+        question: str,
+        *,
+        k: int | None = None,
+        source: str | Sequence[str] | None = None,
+        since: date | str | None = None,
+        until: date | str | None = None,
+    ) -> list[Hit]:
+        """The best passages for a question, at most `settings.max_per_article` of one article.
+
+        Args:
+            question: anything with a letter or digit in it.
+            k: most hits (1 and up), default from the settings.
+            source: only articles of this source, or of these.
+            since, until: only articles published in this span, ends included, as dates or YYYY-MM-DD; undated
+                articles are then left out.
+
+        Returns:
+            Hits, best first. `scores` has "dense" (cosine in [-1, 1]) and "dense_rank", "bm25" (0 and up) and
+            "bm25_rank", each only where that ranking holds the passage.
+
+        Raises:
+            InputError: an empty question, a bad date or span, an unknown source, or k below 1.
+        """
+        k = self.settings.k if k is None else k
+        if k < 1:
+            raise InputError(f"k is {k}.", "Ask for at least one passage.")
+        if not words(question):
+            raise InputError("The question is empty.", "Ask with at least one word or number.")
+        first, last = _day("since", since), _day("until", until)
+        if first and last and first > last:
+            raise InputError(f"since ({first}) is later than until ({last}).", "Swap them.")
+        vector = self.embedder.encode([question], kind="query")[0]
+        with self._lock, self._store.snapshot():
+            allowed = self._store.filter_rows(self._sources(source), first, last)
+            if allowed is not None and not len(allowed):
+                return []
+            rankings = {
+                "dense": self._store.search_vectors(vector, DEPTH, allowed),
+                "bm25": self._store.search_text(match_expression(question), DEPTH, allowed),
+            }
+            fused = fuse({name: [row for row, _ in found] for name, found in rankings.items()})
+            passages = self._store.passages([row for row, _ in fused])
+        components = {
+            name: {row: (rank, score) for rank, (row, score) in enumerate(found, 1)} for name, found in rankings.items()
+        }
+        hits: list[Hit] = []
+        taken: Counter[str] = Counter()
+        speaker: dict[str, str] = {}
+        for row, score in fused:
+            passage, group = passages[row]
+            # Of near-duplicate articles, the first to be found speaks for all.
+            if speaker.setdefault(group, passage.article_id) != passage.article_id:
+                continue
+            if taken[group] == self.settings.max_per_article:
+                continue
+            taken[group] += 1
+            scores: dict[str, float] = {}
+            for name, found in components.items():
+                if row in found:
+                    scores[name], scores[f"{name}_rank"] = found[row][1], found[row][0]
+            hits.append(Hit(passage, score, len(hits) + 1, scores))
+            if len(hits) == k:
+                break
+        return hits
+
+    def article(self, article_id: str) -> Article:
+        """The whole article.
+
+        Raises:
+            InputError: there is none with that id.
+        """
+        with self._lock:
+            article = self._store.article(article_id)
+        if article is None:
+            raise InputError(f"There is no article {article_id!r}.", "See the ids with: rag status --articles")
+        return article
+
+    def articles(self) -> list[ArticleRow]:
+        """All articles without their text, newest first."""
+        with self._lock:
+            return self._store.article_rows()
+
+    def status(self) -> IndexStatus:
+        """What the index holds."""
+        with self._lock:
+            return status_of(self._store)
+
+    def close(self) -> None:
+        """Close the index."""
+        with self._lock:
+            self._store.close()
+
+    def __enter__(self) -> Retriever:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _sources(self, source: str | Sequence[str] | None) -> list[str]:
+        wanted = [source] if isinstance(source, str) else list(source or ())
+        if wanted:
+            known = self._store.sources()
+            for name in wanted:
+                if name not in known:
+                    listed = ", ".join(sorted(filter(None, known))[:20]) or "none"
+                    raise InputError(f"No article has the source {name!r}.", f"Known sources: {listed}.")
+        return wanted
+
+
+def fuse(rankings: dict[str, Iterable[int]]) -> list[tuple[int, float]]:
+    """Weighted reciprocal rank fusion: a ranking gives weight / (RRF_K + rank) to each of its items.
+
+    Args:
+        rankings: items, best first, by the name of the ranking, a key of WEIGHTS.
+
+    Returns:
+        Items with their sums, best first; ties go to the lower item.
+    """
+    sums: dict[int, float] = {}
+    for name, ranking in rankings.items():
+        for rank, item in enumerate(ranking, 1):
+            sums[item] = sums.get(item, 0.0) + WEIGHTS[name] / (RRF_K + rank)
+    return sorted(sums.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def match_expression(question: str) -> str:
+    """The question as an FTS5 expression: its content words, each quoted, joined by OR."""
+    tokens = words(question)[:200]
+    kept = [token for token in tokens if token not in STOP_WORDS] or tokens
+    return " OR ".join(f'"{token}"' for token in dict.fromkeys(kept))
+
+
+def _day(name: str, value: date | str | None) -> date | None:
+    if value is None or isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise InputError(f"{name} is {value!r}.", "Give a day as YYYY-MM-DD, e.g. 2025-10-19.") from None
