@@ -291,7 +291,8 @@ class Store:
         with _sqlite_errors(self.layout):
             if allowed is None:
                 found = self._db.execute(
-                    f"SELECT rowid, -bm25(passages_text, {TITLE_WEIGHT}, 1) FROM passages_text WHERE passages_text MATCH ?"
+                    f"SELECT rowid, -bm25(passages_text, {TITLE_WEIGHT}, 1)"
+                    " FROM passages_text WHERE passages_text MATCH ?"
                     f" ORDER BY bm25(passages_text, {TITLE_WEIGHT}, 1), rowid LIMIT ?",
                     (query, n),
                 ).fetchall()

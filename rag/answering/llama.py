@@ -1,0 +1,265 @@
+"""Runs a GGUF file on this machine through llama-cpp-python. Knows nothing about passages or prompts."""
+
+from __future__ import annotations
+
+import codecs
+import ctypes
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, RLock
+from typing import TYPE_CHECKING, Any
+
+from rag.answering.generator import Message
+from rag.errors import InputError, ModelBroken, ModelError, ModelMissing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_LOADING = RLock()
+_LOG: deque[str] = deque(maxlen=20)
+_KEEP: list[Any] = []
+#: Tokens tried against the grammar after the likeliest, before the whole vocabulary is.
+_SECOND_TRY = 64
+
+
+class LlamaGenerator:
+    """A `Generator` over one GGUF file; one caller at a time, others wait.
+
+    Args:
+        path: the .gguf file.
+        name: for people; default the file's own name.
+        context_tokens: window to open it with; never more than it was trained for.
+        threads: CPU threads, 0 for all cores.
+        extra_buffers: llama.cpp's repacked weight buffers; faster where they work, see rag/answering/probe.py.
+        lora_path: a LoRA adapter as GGUF to put over it.
+
+    Raises:
+        ModelMissing: there is no such file.
+        ModelBroken: it is not a GGUF, or is damaged or truncated.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        name: str = "",
+        context_tokens: int = 2048,
+        threads: int = 0,
+        extra_buffers: bool = False,
+        lora_path: Path | None = None,
+    ) -> None:
+        check_gguf(path)
+        import llama_cpp
+
+        self._lib: Any = llama_cpp
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        arguments: dict[str, Any] = {
+            "model_path": str(path),
+            "n_threads": threads or cores,
+            "n_threads_batch": threads or cores,
+            "lora_path": str(lora_path) if lora_path else None,
+            "verbose": False,
+        }
+        with _LOADING, _parameters(extra_buffers):
+            _collect_log(llama_cpp)
+            try:
+                probe = llama_cpp.Llama(vocab_only=True, **(arguments | {"lora_path": None}))
+                trained = int(probe.metadata.get(f"{probe.metadata['general.architecture']}.context_length", 2048))
+                probe.close()
+                self.context_tokens = min(context_tokens, trained)
+                self._llama = llama_cpp.Llama(n_ctx=self.context_tokens, n_batch=512, **arguments)
+            except (ValueError, RuntimeError, AssertionError, KeyError) as error:
+                reason = next((line for line in reversed(_LOG) if "error" in line.lower()), str(error)).strip()
+                raise ModelBroken(
+                    f"The model file {path} cannot be loaded: {reason}.",
+                    "It may be truncated or damaged: fetch it again, or name another with --model.",
+                ) from error
+        self._lock = RLock()
+        self._vocab = llama_cpp.llama_model_get_vocab(self._llama.model)
+        self.name = name or self._llama.metadata.get("general.name") or path.stem
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """See `Generator.count_tokens`."""
+        return len(self._tokenize(messages))
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        grammar: str | None = None,
+        max_tokens: int = 160,
+        stop: Event | None = None,
+    ) -> Iterator[str]:
+        """See `Generator.stream`. What the prompt shares with the one before is not computed again."""
+        tokens = self._tokenize(messages)
+        if len(tokens) + max_tokens > self.context_tokens:
+            raise InputError(
+                f"The prompt has {len(tokens)} tokens and the answer may take {max_tokens}, but {self.name} is open "
+                f"with a context of {self.context_tokens}.",
+                "Ask a shorter question, or raise DATELINE_CONTEXT_TOKENS.",
+            )
+        with self._lock:
+            yield from self._decode(tokens, grammar, max_tokens, stop)
+
+    def close(self) -> None:
+        """See `Generator.close`."""
+        with self._lock:
+            self._llama.close()
+
+    def _decode(self, tokens: list[int], grammar: str | None, max_tokens: int, stop: Event | None) -> Iterator[str]:
+        chooser = _GrammarChooser(self._lib, self._vocab, grammar) if grammar is not None else None
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        written: list[int] = []
+        try:
+            processors = self._lib.LogitsProcessorList([chooser]) if chooser else None
+            for token in self._llama.generate(tokens, temp=0.0, repeat_penalty=1.0, logits_processor=processors):
+                if self._lib.llama_vocab_is_eog(self._vocab, token):
+                    break
+                raw = self._llama.detokenize([token], prev_tokens=tokens[-1:] + written)
+                written.append(token)
+                # A character may be spread over several tokens: it is given out when it is whole.
+                if piece := decoder.decode(raw):
+                    yield piece
+                if len(written) >= max_tokens or (stop is not None and stop.is_set()):
+                    break
+            if rest := decoder.decode(b"", final=True):
+                yield rest
+        except RuntimeError as error:
+            self._llama.reset()
+            raise ModelError(f"{self.name} failed while answering: {error}.", "Run: rag doctor") from error
+        finally:
+            if chooser:
+                chooser.close()
+
+    def _tokenize(self, messages: Sequence[Message]) -> list[int]:
+        from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+
+        with self._lock:
+            template = self._llama.metadata.get("tokenizer.chat_template")
+            if not template:
+                # A base model: turns are set off by blank lines, the answer follows "Answer:".
+                plain = "\n\n".join(message["content"] for message in messages) + "\n\nAnswer:"
+                return list(self._llama.tokenize(plain.encode(), add_bos=True, special=False))
+            bos, eos = (
+                self._llama.detokenize([t], special=True).decode("utf-8", "replace") if t >= 0 else ""
+                for t in (self._llama.token_bos(), self._llama.token_eos())
+            )
+            # Special tokens that stand in article text must stay text, so only the template's own are parsed.
+            shielded = [{**message, "content": _shield(message["content"], n)} for n, message in enumerate(messages)]
+            prompt = Jinja2ChatFormatter(template=template, eos_token=eos, bos_token=bos)(messages=shielded).prompt
+            tokens: list[int] = []
+            for n, message in enumerate(messages):
+                before, _, prompt = prompt.partition(_shield(message["content"], n))
+                tokens += self._llama.tokenize(before.encode(), add_bos=False, special=True)
+                tokens += self._llama.tokenize(message["content"].encode(), add_bos=False, special=False)
+            return tokens + list(self._llama.tokenize(prompt.encode(), add_bos=False, special=True))
+
+
+class _GrammarChooser:
+    """A logits processor that leaves one token: the likeliest that the grammar admits.
+
+    Checking the likeliest first, and the vocabulary only when it is rejected, is what llama.cpp's own sampling does;
+    it makes a constrained token cost about as much as a free one.
+    """
+
+    def __init__(self, lib: Any, vocab: Any, grammar: str) -> None:
+        self._lib = lib
+        self._sampler = lib.llama_sampler_init_grammar(vocab, grammar.encode(), b"root")
+        if not self._sampler:
+            raise ModelError("llama.cpp cannot parse the grammar of the answer.", "Correct prompts/answer.gbnf.")
+
+    def __call__(self, ids: NDArray[np.intc], scores: NDArray[np.single]) -> NDArray[np.single]:
+        import numpy as np
+
+        token = int(scores.argmax())
+        if not self._admitted(scores, np.array([token])):
+            likely = np.argpartition(scores, -_SECOND_TRY)[-_SECOND_TRY:] if len(scores) > _SECOND_TRY else []
+            found = self._admitted(scores, np.asarray(likely, dtype=np.int64))
+            found = found or self._admitted(scores, np.arange(len(scores)))
+            if not found:
+                raise RuntimeError("the grammar admits no token")
+            token = max(found, key=lambda t: (scores[t], -t))
+        self._lib.llama_sampler_accept(self._sampler, token)
+        chosen = np.full_like(scores, -np.inf)
+        chosen[token] = 0.0
+        return chosen
+
+    def _admitted(self, scores: NDArray[np.single], tokens: NDArray[np.int64]) -> list[int]:
+        import numpy as np
+
+        if not len(tokens):
+            return []
+        lib = self._lib
+        data = np.zeros(len(tokens), dtype=[("id", np.intc), ("logit", np.single), ("p", np.single)])
+        data["id"], data["logit"] = tokens, scores[tokens]
+        array = lib.llama_token_data_array(
+            data=data.ctypes.data_as(ctypes.POINTER(lib.llama_token_data)), size=len(tokens), selected=-1, sorted=False
+        )
+        lib.llama_sampler_apply(self._sampler, ctypes.byref(array))
+        return [int(t) for t in data["id"][np.isfinite(data["logit"])]]
+
+    def close(self) -> None:
+        self._lib.llama_sampler_free(self._sampler)
+
+
+def check_gguf(path: Path) -> None:
+    """Make sure that a file may be a GGUF before anything heavy is loaded.
+
+    Raises:
+        ModelMissing: there is no such file, or it cannot be read.
+        ModelBroken: it does not begin as a GGUF does.
+    """
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ModelMissing(
+            f"The model file {path} cannot be read: {error.strerror}.", "Check the path after --model."
+        ) from error
+    if magic != b"GGUF":
+        raise ModelBroken(
+            f"{path} is not a GGUF file: it begins with {magic!r}.", "Name a llama.cpp model, a file ending in .gguf."
+        )
+
+
+def _shield(content: str, n: int) -> str:
+    """A stand-in for a message that the chat template passes through unchanged."""
+    return f"\x02message-{n}\x03" if content.strip() else content
+
+
+@contextmanager
+def _parameters(extra_buffers: bool) -> Iterator[None]:
+    """Make `Llama` start from parameters with the given `use_extra_bufts`, for which it has no argument."""
+    from llama_cpp import llama_cpp as lib
+
+    original = lib.llama_model_default_params
+
+    def changed() -> Any:
+        parameters = original()
+        parameters.use_extra_bufts = extra_buffers
+        return parameters
+
+    import llama_cpp
+
+    lib.llama_model_default_params = llama_cpp.llama_model_default_params = changed
+    try:
+        yield
+    finally:
+        lib.llama_model_default_params = llama_cpp.llama_model_default_params = original
+
+
+def _collect_log(lib: Any) -> None:
+    """Keep llama.cpp's last messages instead of printing them."""
+    _LOG.clear()
+    if not _KEEP:
+
+        @lib.llama_log_callback
+        def collect(level: int, text: bytes, user_data: object) -> None:
+            _LOG.append(text.decode("utf-8", "replace"))
+
+        _KEEP.append(collect)
+        lib.llama_log_set(collect, ctypes.c_void_p(0))

