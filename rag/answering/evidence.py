@@ -75,9 +75,13 @@ def weigh(question: str, hits: Sequence[Hit], embedder: Embedder) -> Evidence:
         replace(c, number=renumbered[c.number], citation=replace(c.citation, number=renumbered[c.number]))
         for c in ranked
     ]
-    return Evidence(
-        tuple(hits[n - 1] for n in order), tuple(ranked), choose_extracts(ranked), find_versions(question, ranked)
-    )
+    versions = find_versions(question, ranked)
+    extracts = choose_extracts(ranked)
+    if versions:
+        # Each version must be heard, so its best sentence comes before what is merely near.
+        voices = [version.citations[0] for version in versions]
+        extracts = tuple(Claim(voice.quote, (voice,), 1.0) for voice in voices)
+    return Evidence(tuple(hits[n - 1] for n in order), tuple(ranked), extracts, versions)
 
 
 def asked_for(question: str) -> str:

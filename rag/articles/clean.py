@@ -63,7 +63,8 @@ _DATELINES = [
     re.compile(rf"^\((?P<source>[A-Z][\w.& ]{{1,40}})\){_DASH}(?=\S)"),
 ]
 _META = re.compile(
-    r"^(?P<key>source|published(?: on| at)?|date|posted(?: on)?|updated(?: on)?|by|author)\s*:\s*(?P<value>\S.{0,100})$",
+    r"^(?P<key>source|published(?: on| at)?|date|posted(?: on)?|updated(?: on)?|by|author)\s*:\s*"
+    r"(?P<value>\S.{0,100})$",
     re.I,
 )
 
