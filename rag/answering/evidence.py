@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 WEIGHT_WORDS = 0.5
 WEIGHT_MEANING = 0.5
 BONUS_KIND = 0.12
-THRESHOLD = 0.55
+THRESHOLD = 0.56
 #: An extract scoring this much below the best is not shown beside it.
 NEAR_BEST = 0.12
 MOST_EXTRACTS = 3

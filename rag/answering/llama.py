@@ -177,9 +177,8 @@ class _GrammarChooser:
 
         token = int(scores.argmax())
         if not self._admitted(scores, np.array([token])):
-            likely = np.argpartition(scores, -_SECOND_TRY)[-_SECOND_TRY:] if len(scores) > _SECOND_TRY else []
-            found = self._admitted(scores, np.asarray(likely, dtype=np.int64))
-            found = found or self._admitted(scores, np.arange(len(scores)))
+            likely = np.argsort(-scores, kind="stable")[:_SECOND_TRY]
+            found = self._admitted(scores, likely) or self._admitted(scores, np.arange(len(scores)))
             if not found:
                 raise RuntimeError("the grammar admits no token")
             token = max(found, key=lambda t: (scores[t], -t))
@@ -257,9 +256,9 @@ def _collect_log(lib: Any) -> None:
     _LOG.clear()
     if not _KEEP:
 
-        @lib.llama_log_callback
         def collect(level: int, text: bytes, user_data: object) -> None:
             _LOG.append(text.decode("utf-8", "replace"))
 
-        _KEEP.append(collect)
-        lib.llama_log_set(collect, ctypes.c_void_p(0))
+        callback = lib.llama_log_callback(collect)
+        _KEEP.append(callback)
+        lib.llama_log_set(callback, ctypes.c_void_p(0))

