@@ -53,9 +53,9 @@ $(VENV)/.wheels: constraints.txt | $(VENV)/bin/python
 	else \
 	  echo "Compiling $(LLAMA), about five minutes on two cores; this happens once."; \
 	  set -o pipefail; \
-	  $(PIP) wheel -v --no-deps --no-binary llama-cpp-python -w $(WHEELS)/.new "$(LLAMA)" 2>&1 \
-	    | tee $(VENV)/llama-build.log | grep --line-buffered -oE '^ *\[[0-9]+/[0-9]+\] [A-Z][a-z]+' \
-	    | awk '{ split($$1, n, /[][\/]/); p = int(20 * n[2] / n[3]); if (p != last || n[3] != total) { print "  compiled " n[2] " of " n[3]; fflush(); last = p; total = n[3] } }' \
+	  $(PIP) wheel -v --no-cache-dir --no-deps --no-binary llama-cpp-python -w $(WHEELS)/.new "$(LLAMA)" 2>&1 \
+	    | tee $(VENV)/llama-build.log | awk 'match($$0, /\[[0-9]+\/[0-9]+\]/) { split(substr($$0, RSTART + 1, RLENGTH - 2), n, "/"); p = int(20 * n[1] / n[2]); \
+	           if (p != last) { print "  compiled " n[1] " of " n[2]; fflush(); last = p } }' \
 	    || { tail -40 $(VENV)/llama-build.log; exit 1; }; \
 	  mv $(WHEELS)/.new/*.whl $(WHEELS)/ && rmdir $(WHEELS)/.new; \
 	fi
