@@ -95,12 +95,26 @@ def normalise(text: str) -> str:
 
 
 def clean(text: str, title: str = "") -> Cleaned:
-    """Clean a text.
+    """Clean a text. Cleaning a clean text with its title changes nothing.
 
     Args:
         text: any text; HTML tags are not touched.
         title: the title if it is known already; else the first line is taken when it looks like one.
     """
+    done = _clean_once(text, title)
+    # What stood below a line that went may now be at the top; each pass takes something away, so this ends.
+    while len((again := _clean_once(done.text, done.title)).text) < len(done.text):
+        done = Cleaned(
+            done.title or again.title,
+            again.text,
+            done.source or again.source,
+            done.author or again.author,
+            done.published or again.published,
+        )
+    return done
+
+
+def _clean_once(text: str, title: str) -> Cleaned:
     lines = [line for line in normalise(text).split("\n") if line]
     title = " ".join(normalise(title).split())
     found: dict[str, str] = {}

@@ -46,8 +46,16 @@ def load(
         if is_url(str(given)):
             yield from _load_url(str(given), allow_private_urls, max_bytes)
             continue
-        path = Path(given).expanduser()
-        if path.is_dir():
+        path = Path(given)
+        try:
+            path = path.expanduser()
+            path.resolve()
+            folder = path.is_dir()
+        except (OSError, ValueError, RuntimeError) as error:  # too long, a zero byte, an unknown ~name
+            reason = getattr(error, "strerror", None) or error
+            yield Refusal(str(given)[:200], f"The file cannot be read: {reason}.", "Check the path.")
+            continue
+        if folder:
             found = list(_walk(path))
             readable = 0
             for item in found:
@@ -217,12 +225,27 @@ def _from_text(text: str, origin: str, article_id: str, url: str | None = None) 
         except (YAMLError, ValueError) as error:
             line = " ".join(str(error).split())[:200]
             raise ArticleError(f"The front matter is not valid YAML: {line}", "Mend the lines between ---.") from error
+    elif body.startswith("+++"):
+        meta, body = _toml_front_matter(body)
     title = str(meta.get("title") or "")
     if not title and (heading := _heading(body)):
         title = heading
     if Path(origin).suffix.lower() in {".md", ".markdown"}:
         body = _strip_markdown(body)
     return _article(clean(body, title), origin, article_id, meta=meta, url=url)
+
+
+def _toml_front_matter(text: str) -> tuple[dict[str, Any], str]:
+    import re
+    import tomllib
+
+    match = re.match(r"\+\+\+[ \t]*\r?\n(.*?)^\+\+\+[ \t\r]*$", text, re.S | re.M)
+    if not match:
+        return {}, text
+    try:
+        return tomllib.loads(match[1].replace("\r\n", "\n")), text[match.end() :]
+    except tomllib.TOMLDecodeError as error:
+        raise ArticleError(f"The front matter is not valid TOML: {error}", "Mend the lines between +++.") from error
 
 
 def _heading(body: str) -> str:
@@ -234,13 +257,13 @@ def _strip_markdown(body: str) -> str:
     """Markdown's marks go, its words stay."""
     import re
 
-    body = re.sub(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$", r"\1", body, flags=re.M)
+    body = re.sub(r"^[ ]{0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t\r]*$", r"\n\1\n", body, flags=re.M)
     body = re.sub(r"!\[([^\]]*)\]\([^)]*\)", "", body)
     body = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", body)
     body = re.sub(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", r"\2", body)
     body = re.sub(r"(?<!\w)([*_])(?=\S)([^*_\n]+?)(?<=\S)\1(?!\w)", r"\2", body)
-    body = re.sub(r"^\s{0,3}>\s?", "", body, flags=re.M)
-    body = re.sub(r"^\s{0,3}[*+-]\s+", "• ", body, flags=re.M)
+    body = re.sub(r"^[ ]{0,3}>[ ]?", "", body, flags=re.M)
+    body = re.sub(r"^[ ]{0,3}[*+-][ \t]+", "• ", body, flags=re.M)
     # A paragraph may run over several lines; bullets keep theirs.
     return re.sub(r"(?<=\S)[ ]*\n(?=[^\s•])", " ", body)
 
@@ -269,7 +292,6 @@ def _from_pdf(data: bytes, origin: str, article_id: str) -> Article:
     from io import BytesIO
 
     from pypdf import PdfReader
-    from pypdf.errors import PdfReadError, PyPdfError
 
     try:
         reader = PdfReader(BytesIO(data))
@@ -281,16 +303,7 @@ def _from_pdf(data: bytes, origin: str, article_id: str) -> Article:
         meta = {"author": (info.author if info else None) or "", "date": info.creation_date if info else None}
     except ArticleError:
         raise
-    except (
-        PdfReadError,
-        PyPdfError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        OSError,
-        RecursionError,
-    ) as error:
+    except Exception as error:  # a damaged PDF makes its reader raise nearly anything
         raise ArticleError(f"The PDF is broken: {error}.", "Open it in a viewer and save it again.") from error
     if not any(c.isalnum() for c in text):
         raise ArticleError("The PDF holds no text; it may be a scan.", "Run text recognition (OCR) on it first.")
@@ -345,7 +358,8 @@ def _records(text: str, origin: str, whole: bool) -> Iterator[tuple[int, Any]]:
             data = data["articles"]
         yield from enumerate(data if isinstance(data, list) else [data], 1)
         return
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines(): U+2028 and its like may stand inside a JSON string.
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -396,7 +410,7 @@ def _from_entry(entry: Any, origin: str, article_id: str, outlet: str) -> Articl
     meta = {
         "source": outlet,
         "date": date(*when[:3]) if when else None,
-        "url": entry.get("link") or "",
+        "url": link if is_url(link := str(entry.get("link") or "")) else "",
         "author": entry.get("author") or "",
     }
     return _article(clean(text, strip_html(str(entry.get("title") or ""))), origin, article_id, meta=meta)

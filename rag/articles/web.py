@@ -100,9 +100,10 @@ def check_public(url: str) -> None:
     Raises:
         ArticleError: it is not, or the host is unknown.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    host = ""
     try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
         found = socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError, ValueError) as error:
         raise ArticleError(f"The host {host!r} is not known.", "Check the address and the network.") from error
