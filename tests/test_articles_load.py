@@ -197,6 +197,16 @@ def test_rss_and_atom(tmp_path: Path) -> None:
     assert one(atom) == Article("urn:1", TITLE, LEDE, "Coast", day, None, "Jo Doe", str(atom.resolve()))
 
 
+def test_an_entry_that_stands_twice_in_a_feed(tmp_path: Path) -> None:
+    path = tmp_path / "a.rss"
+    item = f"<item><title>{TITLE}</title><link>https://c.test/1</link><description>{LEDE}</description></item>"
+    path.write_text(f"<rss version='2.0'><channel><title>Coast</title>{item}{item}</channel></rss>")
+    first, twice = load([path])
+    assert isinstance(first, Article)
+    assert isinstance(twice, Refusal)
+    assert twice.reason == "The id 'https://c.test/1' was used before in this feed."
+
+
 def test_xml_that_is_no_feed(tmp_path: Path) -> None:
     path = tmp_path / "a.xml"
     path.write_text("<a><b/></a>")

@@ -393,10 +393,16 @@ def _from_feed(data: bytes, origin: str, host: str) -> Iterator[Article | Refusa
             raise ArticleError("The file is not an RSS or Atom feed.", "Give the address of the feed itself.")
         raise ArticleError("The feed has no entries.", "Try it again later.")
     outlet = str(feed.feed.get("title") or "").strip() or host
+    seen: set[str] = set()
     for number, entry in enumerate(feed.entries, 1):
         link = str(entry.get("link") or "")
+        article_id = link or str(entry.get("id") or f"{origin}:{number}")
         try:
-            yield _from_entry(entry, origin, link or str(entry.get("id") or f"{origin}:{number}"), outlet)
+            article = _from_entry(entry, origin, article_id, outlet)
+            if article_id in seen:
+                raise ArticleError(f"The id {article_id!r} was used before in this feed.", "The first one is kept.")
+            seen.add(article_id)
+            yield article
         except ArticleError as error:
             yield Refusal(link or f"{origin}:{number}", error.message, error.hint)
 

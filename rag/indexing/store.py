@@ -361,14 +361,14 @@ class Writer:
         with _write_errors(self._layout):
             self._layout.folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self._layout.lock, timeout=0)
-        try:
-            with _write_errors(self._layout):
+        with _write_errors(self._layout):
+            try:
                 self._lock.acquire()
-        except Timeout:
-            raise IndexBusy(
-                f"Another process is writing to the index in {self._layout.folder}.",
-                "Wait for it to finish, or name another folder with --index.",
-            ) from None
+            except Timeout:
+                raise IndexBusy(
+                    f"Another process is writing to the index in {self._layout.folder}.",
+                    "Wait for it to finish, or name another folder with --index.",
+                ) from None
         try:
             self._open()
         except BaseException:

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag.errors import SettingsError
+from rag.indexing.splitter import check_passage_tokens, embedded_text, split
+from rag.types import Article, Passage
+
+
+def words(text: str) -> int:
+    return len(text.split())
+
+
+def test_sentences_are_kept_whole_and_neighbours_overlap() -> None:
+    text = "One two three. Four five six. Seven eight nine.\n\nTen eleven twelve."
+    passages = split(Article("a", "T", text), words, tokens=6, overlap=3)
+    assert [p.text for p in passages] == [
+        "One two three. Four five six.",
+        "Four five six. Seven eight nine.",
+        "Ten eleven twelve.",
+    ]
+    assert [p.id for p in passages] == ["a#0-29", "a#15-47", "a#49-67"]
+
+
+def test_repeated_text_gets_its_own_place() -> None:
+    text = "Same words here. " * 5
+    passages = split(Article("a", "T", text.strip()), words, tokens=3, overlap=0)
+    assert [p.start for p in passages] == [0, 17, 34, 51, 68]
+
+
+def test_the_title_is_embedded_with_a_passage() -> None:
+    assert embedded_text(Passage("a#0-4", "a", "Text", 0, 4, title="T")) == "T\nText"
+
+
+def test_passages_longer_than_the_model_reads_are_refused(letters: Any) -> None:
+    check_passage_tokens(letters, 254)
+    with pytest.raises(SettingsError, match="at most 254"):
+        check_passage_tokens(letters, 255)
+
+
+TEXT = st.one_of(st.text(min_size=1), st.text(alphabet="ab .\n,!é中🙂\u200b", min_size=1, max_size=400))
+
+
+@settings(deadline=None, max_examples=200)
+@given(text=TEXT, overlap=st.sampled_from([0, 4, 8]))
+def test_offsets_are_exact_and_nothing_is_left_out(embedder: Any, text: str, overlap: int) -> None:
+    passages = split(Article("a", "T", text), embedder.count_tokens, tokens=16, overlap=overlap)
+    covered: set[int] = set()
+    for passage in passages:
+        assert text[passage.start : passage.end] == passage.text
+        assert embedder.count_tokens(passage.text) <= 16
+        covered.update(range(passage.start, passage.end))
+    assert all(char.isspace() or n in covered for n, char in enumerate(text))
