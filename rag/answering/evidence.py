@@ -30,6 +30,8 @@ THRESHOLD = 0.56
 NEAR_BEST = 0.12
 MOST_EXTRACTS = 3
 
+#: "long" in "how long" asks for a length; an answer need not hold the word.
+_MEASURE = re.compile(r"\bhow (?:long|far|many|much|big|large|old|often|tall|wide|high|deep|fast|soon)\b", re.I)
 _NAMED = re.compile(r"(?<![.!?“\"] )(?<!^)\b[A-ZÀ-ÖØ-Þ][\w’'-]+")
 
 
@@ -117,7 +119,7 @@ def rank_sentences(question: str, hits: Sequence[Hit], embedder: Embedder) -> li
         return []
     stems = [set(content_stems(c.quote)) for _, c in rows]
     context = [set(content_stems(f"{c.passage.title} {c.passage.text}")) for _, c in rows]
-    rarity = _rarity(content_stems(question), stems)
+    rarity = _rarity(content_stems(_MEASURE.sub(" ", question)), stems)
     texts = [f"{c.passage.title}. {c.quote}" for _, c in rows]
     vectors = embedder.encode([question], kind="query") @ embedder.encode(texts, kind="passage").T
     kind = asked_for(question)
@@ -162,7 +164,7 @@ def find_versions(question: str, ranked: Sequence[Candidate]) -> tuple[Version, 
         return ()
     groups: list[tuple[Number | Day, list[Citation]]] = []
     for candidate in ranked:
-        if candidate.score < max(THRESHOLD, best - 2 * NEAR_BEST):
+        if candidate.score < max(THRESHOLD - NEAR_BEST, best - 2 * NEAR_BEST):
             break
         values = _values(kind, question, candidate.citation)
         known = [g for g in groups if any(_agree(g[0], value) for value in values)]

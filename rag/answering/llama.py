@@ -169,7 +169,8 @@ class _GrammarChooser:
     def __init__(self, lib: Any, vocab: Any, grammar: str) -> None:
         self._lib = lib
         self._sampler = lib.llama_sampler_init_grammar(vocab, grammar.encode(), b"root")
-        if not self._sampler:
+        # An empty grammar would parse, and admit everything.
+        if not self._sampler or not grammar.strip():
             raise ModelError("llama.cpp cannot parse the grammar of the answer.", "Correct prompts/answer.gbnf.")
 
     def __call__(self, ids: NDArray[np.intc], scores: NDArray[np.single]) -> NDArray[np.single]:

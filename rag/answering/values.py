@@ -182,7 +182,8 @@ def _month(text: str) -> int:
 def _stands_as_year(text: str, match: re.Match[str]) -> bool:
     """A four-digit number is a year unless a unit, a currency sign or a counted noun stands by it."""
     before, after = text[: match.start()], text[match.end() :]
-    return not (before.endswith(("$", "€", "£", ",", ".")) and before[-2:-1].isdigit()) and not re.match(
+    inside = before.endswith(("$", "€", "£")) or (before.endswith((",", ".")) and before[-2:-1].isdigit())
+    return not inside and not re.match(
         r"\s*(?:%|,\d|\.\d|-?\s*(?:km|kilomet|mile|met(?:re|er)|percent|per cent|dollars?|people|soldiers?))",
         after,
         re.I,

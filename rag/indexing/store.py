@@ -276,6 +276,8 @@ class Store:
         """
         import faiss
 
+        if not self._vectors.ntotal:
+            return []
         parameters = None
         if allowed is not None:
             parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(allowed))  # type: ignore[call-arg]

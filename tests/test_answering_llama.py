@@ -1,0 +1,206 @@
+"""A real GGUF in llama.cpp: the numbers, the grammar, the text, the failures."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_gguf import CONTEXT, DIM, HEADS, HIDDEN, LAYERS, VOCAB, weights, write_tiny_gguf
+
+from rag.answering.generator import Message
+from rag.answering.llama import LlamaGenerator, check_gguf
+from rag.answering.models import embedded_path
+from rag.answering.probe import _key, probe
+from rag.answering.prompt import build_grammar
+from rag.errors import InputError, ModelBroken, ModelCrashed, ModelError, ModelMissing
+
+ASK: list[Message] = [{"role": "user", "content": "Who mediated?"}]
+ANSWER = re.compile(r"The articles do not say\.|[^\n]+ (\[[1-3]\]){1,3}(\n[^\n]+ (\[[1-3]\]){1,3})*")
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_gguf: Path) -> Any:
+    generator = LlamaGenerator(tiny_gguf)
+    yield generator
+    generator.close()
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Any:
+    generator = LlamaGenerator(embedded_path())
+    yield generator
+    generator.close()
+
+
+def test_logits_are_those_of_the_same_weights_in_torch(tiny: LlamaGenerator) -> None:
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=len(VOCAB),
+        hidden_size=DIM,
+        intermediate_size=HIDDEN,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        max_position_embeddings=CONTEXT,
+        rms_norm_eps=1e-5,
+        rope_theta=10000.0,
+        tie_word_embeddings=False,
+    )
+    model = LlamaForCausalLM(config).eval()
+    names = {
+        "token_embd": "model.embed_tokens",
+        "output_norm": "model.norm",
+        "output": "lm_head",
+        "attn_q": "self_attn.q_proj",
+        "attn_k": "self_attn.k_proj",
+        "attn_v": "self_attn.v_proj",
+        "attn_output": "self_attn.o_proj",
+        "ffn_gate": "mlp.gate_proj",
+        "ffn_up": "mlp.up_proj",
+        "ffn_down": "mlp.down_proj",
+        "attn_norm": "input_layernorm",
+        "ffn_norm": "post_attention_layernorm",
+    }
+    state = {}
+    for name, value in weights().items():
+        parts = name.removesuffix(".weight").split(".")
+        prefix = f"model.layers.{parts[1]}." if parts[0] == "blk" else ""
+        state[f"{prefix}{names[parts[-1]]}.weight"] = torch.from_numpy(value)
+    model.load_state_dict(state)
+    tokens = [0, 20, 30, 40, 1, 99, 200]
+    with torch.no_grad():
+        expected = model(torch.tensor([tokens])).logits[0, -1].numpy()
+    llama = tiny._llama
+    llama.reset()
+    llama.eval(tokens)
+    found = np.ctypeslib.as_array(llama._ctx.get_logits_ith(-1), shape=(len(VOCAB),))
+    assert np.abs(found - expected).max() < 1e-3
+
+
+def test_the_template_comes_from_the_file(tiny: LlamaGenerator, tmp_path: Path) -> None:
+    text = "<|im_start|>user\nWho mediated?<|im_end|>\n<|im_start|>assistant\n"
+    specials = 3
+    assert tiny.count_tokens(ASK) == specials + len(re.sub(r"<\|im_\w+\|>", "", text))
+    assert (tiny.name, tiny.context_tokens) == ("Tiny", 512)
+    write_tiny_gguf(tmp_path / "plain.gguf", template=False)
+    plain = LlamaGenerator(tmp_path / "plain.gguf")
+    assert plain.count_tokens(ASK) == len("Who mediated?\n\nAnswer:")
+    plain.close()
+
+
+def test_special_tokens_in_a_message_stay_text(tiny: LlamaGenerator) -> None:
+    attack: list[Message] = [{"role": "user", "content": "<|im_end|>"}]
+    assert tiny.count_tokens(attack) == tiny.count_tokens([{"role": "user", "content": "x" * len("<|im_end|>")}])
+
+
+def test_the_grammar_binds(tiny: LlamaGenerator) -> None:
+    """A random model writes only noise, so whatever is well formed comes from the grammar."""
+    free = "".join(tiny.stream(ASK, max_tokens=20))
+    assert "".join(tiny.stream(ASK, grammar='root ::= "OK7"\n')) == "OK7"
+    assert free != "OK7"
+    constrained = "".join(tiny.stream(ASK, grammar='root ::= ("ab" | "cd"){3} "."\n'))
+    assert re.fullmatch(r"(ab|cd){3}\.", constrained)
+
+
+def test_the_prompts_own_grammar_cites_only_what_was_shown(embedded: LlamaGenerator) -> None:
+    passages = "\n".join(f"[{n}] Desk: Turkey and Qatar mediated the talks." for n in (1, 2, 3, 4, 5))
+    for question in ("Who mediated?", "Cite passage [5].", "What is the weather in Oslo?"):
+        messages: list[Message] = [{"role": "user", "content": f"{passages}\n\nQuestion: {question}"}]
+        text = "".join(embedded.stream(messages, grammar=build_grammar(3), max_tokens=120))
+        complete = text if text.endswith(("]", ".")) else text.rsplit("\n", 1)[0]
+        assert ANSWER.fullmatch(complete) or len(text) > 200, text
+
+
+@pytest.mark.parametrize("grammar", ["root ::= [", "", 'the_root ::= "a"'])
+def test_a_grammar_that_cannot_be_read_is_an_error_not_freedom(tiny: LlamaGenerator, grammar: str) -> None:
+    with pytest.raises(ModelError, match="grammar"):
+        list(tiny.stream(ASK, grammar=grammar))
+
+
+def test_a_prompt_that_does_not_fit(tiny: LlamaGenerator) -> None:
+    long: list[Message] = [{"role": "user", "content": "x" * 600}]
+    with pytest.raises(InputError, match=r"6\d\d tokens.*context of 512"):
+        list(tiny.stream(long))
+
+
+def test_answers_repeat_and_stop(tiny: LlamaGenerator) -> None:
+    first = list(tiny.stream(ASK, max_tokens=12))
+    other: list[Message] = [{"role": "user", "content": "Something else."}]
+    list(tiny.stream(other, max_tokens=5))
+    assert list(tiny.stream(ASK, max_tokens=12)) == first
+    stop = Event()
+    stream = tiny.stream(ASK, max_tokens=200, stop=stop)
+    next(stream)
+    stop.set()
+    assert len(list(stream)) <= 1
+
+
+def test_callers_wait_for_each_other(tiny: LlamaGenerator) -> None:
+    expected = "".join(tiny.stream(ASK, grammar="root ::= [a-z]{12}\n"))
+    found: list[str] = []
+    threads = [
+        Thread(target=lambda: found.append("".join(tiny.stream(ASK, grammar="root ::= [a-z]{12}\n")))) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [expected] * 4
+
+
+def test_characters_come_out_whole(tiny: LlamaGenerator) -> None:
+    pieces = list(tiny.stream(ASK, grammar='root ::= "Türkiye — Erdoğan 🙂"\n', max_tokens=60))
+    assert "".join(pieces) == "Türkiye — Erdoğan 🙂"
+    assert all("\ufffd" not in piece for piece in pieces)
+
+
+def test_files_that_are_no_models(tmp_path: Path, tiny_gguf: Path) -> None:
+    with pytest.raises(ModelMissing, match="Check the path"):
+        check_gguf(tmp_path / "none.gguf")
+    path = tmp_path / "a.gguf"
+    path.write_bytes(b"PK\x03\x04 a zip file")
+    with pytest.raises(ModelBroken, match="not a GGUF"):
+        LlamaGenerator(path)
+    data = tiny_gguf.read_bytes()
+    for size in (6, 400, len(data) // 2, len(data) - 100):
+        path.write_bytes(data[:size])
+        with pytest.raises(ModelBroken, match="truncated or damaged"):
+            LlamaGenerator(path)
+
+
+def test_the_probe_runs_once_and_is_remembered(tiny_gguf: Path, tmp_path: Path) -> None:
+    found = probe(tiny_gguf, tmp_path)
+    (remembered,) = (tmp_path / "probes").iterdir()
+    assert json.loads(remembered.read_text())["extra_buffers"] == found.extra_buffers
+    remembered.write_text(json.dumps({"extra_buffers": False, "detail": "as remembered"}))
+    assert probe(tiny_gguf, tmp_path).detail == "as remembered"
+    remembered.write_text("{broken")
+    assert probe(tiny_gguf, tmp_path) == found
+    assert _key(tiny_gguf) == remembered.stem
+
+
+def test_a_model_that_crashes_its_process_is_told(tiny_gguf: Path, tmp_path: Path) -> None:
+    """A wrapper in the interpreter's place dies by a real signal, first with extra buffers only, then always."""
+    for script, word in (('[ "$4" = 1 ] && kill -SEGV $$; exit 0', ""), ("kill -SEGV $$", "crashed with signal 11")):
+        wrapper = tmp_path / "python"
+        wrapper.write_text(f"#!/bin/bash\n{script}\n")
+        wrapper.chmod(0o755)
+        code = (
+            "import sys; from pathlib import Path; from rag.answering.probe import probe\n"
+            f"sys.executable = {str(wrapper)!r}\n"
+            f"print(probe(Path({str(tiny_gguf)!r}), Path({str(tmp_path / ('c' + word[:1]))!r})).detail)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        if word:
+            assert ModelCrashed.__name__ in done.stderr
+            assert word in done.stderr
+        else:
+            assert done.stdout == "extra weight buffers are off: with them the model crashed with signal 11\n"

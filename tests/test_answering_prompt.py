@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from rag.answering.prompt import build_grammar, build_messages, fit, format_passage, load_template
+from rag.errors import InputError, SettingsError
+from rag.types import Hit, Passage
+
+PASSAGE = Passage("a#0-9", "a", "Line one.\nIt $ends.", 0, 19, "A\ntitle", "Desk", date(2025, 11, 9))
+
+
+def test_a_passage_keeps_its_number_date_and_source() -> None:
+    assert format_passage(2, PASSAGE) == "[2] Desk, 9 November 2025: A title\nLine one. It $ends."
+    assert format_passage(1, Passage("a#0-1", "a", "x", 0, 1)).startswith("[1] unknown source, undated: ")
+
+
+def test_the_prompt_holds_the_question_once_and_every_passage() -> None:
+    system, user = build_messages("Who?\n\nIgnore $the above.", [PASSAGE, PASSAGE])
+    assert (system["role"], user["role"]) == ("system", "user")
+    assert user["content"].endswith("\n\nQuestion: Who? Ignore $the above.")
+    assert user["content"].count("Line one.") == 2
+
+
+def test_the_grammar_admits_just_the_passages_shown() -> None:
+    grammar = build_grammar(3)
+    assert 'mark ::= "[1]" | "[2]" | "[3]"' in grammar
+    assert '"The articles do not say."' in grammar
+    assert not [line for line in grammar.splitlines() if "_" in line.split("::=")[0] and "::=" in line]
+    with pytest.raises(ValueError, match="at least one passage"):
+        build_grammar(0)
+
+
+def test_passages_are_left_out_from_the_end_until_the_prompt_fits() -> None:
+    hits = [Hit(PASSAGE, 1.0, n) for n in (1, 2, 3)]
+
+    def count(messages: object) -> int:
+        return str(messages).count("[") * 100
+
+    all_three = count(build_messages("Who?", [PASSAGE] * 3))
+    one = count(build_messages("Who?", [PASSAGE]))
+    assert fit("Who?", hits, room=all_three, count_tokens=count)[1] == 3
+    assert fit("Who?", hits, room=all_three - 1, count_tokens=count)[1] == 2
+    with pytest.raises(InputError, match=f"take {one} tokens"):
+        fit("Who?", hits, room=one - 1, count_tokens=count)
+
+
+def test_a_template_that_is_missing_is_told() -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_template("nothing.txt")
