@@ -74,7 +74,8 @@ def test_extracts_are_verbatim_cited_and_labelled(retriever: Retriever) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["Who won the World Cup?", "What is the capital of Mongolia?", "Who is the US ambassador to Afghanistan?"]
+    "question",
+    ["Who won the World Cup?", "What is the capital of Mongolia?", "Who is the US ambassador to Afghanistan?"],
 )
 def test_what_the_articles_do_not_hold_is_not_answered(retriever: Retriever, question: str) -> None:
     scripted = Scripted("Qatar won it. [1]")

@@ -29,9 +29,12 @@ THRESHOLD = 0.56
 #: An extract scoring this much below the best is not shown beside it.
 NEAR_BEST = 0.12
 MOST_EXTRACTS = 3
+#: Least overlap at which a sentence is held to speak of what the question asks for.
+SAME_THING = 0.75
 
-#: "long" in "how long" asks for a length; an answer need not hold the word.
-_MEASURE = re.compile(r"\bhow (?:long|far|many|much|big|large|old|often|tall|wide|high|deep|fast|soon)\b", re.I)
+#: "long" in "how long" asks for a length; an answer need not hold the word, so it weighs less.
+_MEASURE = re.compile(r"\bhow (long|far|many|much|big|large|old|often|tall|wide|high|deep|fast|soon)\b", re.I)
+MEASURE_WEIGHT = 0.4
 _NAMED = re.compile(r"(?<![.!?“\"] )(?<!^)\b[A-ZÀ-ÖØ-Þ][\w’'-]+")
 
 
@@ -43,11 +46,13 @@ class Candidate:
         number: 1-based number of its hit.
         citation: where it stands.
         score: how well it answers the question, in about [0, 1.1], higher is better.
+        overlap: weighed share in [0, 1] of the question's content words that stand in the sentence itself.
     """
 
     number: int
     citation: Citation
     score: float
+    overlap: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,9 @@ def rank_sentences(question: str, hits: Sequence[Hit], embedder: Embedder) -> li
         return []
     stems = [set(content_stems(c.quote)) for _, c in rows]
     context = [set(content_stems(f"{c.passage.title} {c.passage.text}")) for _, c in rows]
-    rarity = _rarity(content_stems(_MEASURE.sub(" ", question)), stems)
+    rarity = _rarity(content_stems(question), stems)
+    for word in content_stems(" ".join(_MEASURE.findall(question))):
+        rarity[word] *= MEASURE_WEIGHT
     texts = [f"{c.passage.title}. {c.quote}" for _, c in rows]
     vectors = embedder.encode([question], kind="query") @ embedder.encode(texts, kind="passage").T
     kind = asked_for(question)
@@ -130,6 +137,7 @@ def rank_sentences(question: str, hits: Sequence[Hit], embedder: Embedder) -> li
             WEIGHT_WORDS * _coverage(rarity, stems[i], context[i])
             + WEIGHT_MEANING * float(vectors[0, i])
             + (BONUS_KIND if _holds(kind, question, citation.quote) else 0.0),
+            _coverage(rarity, stems[i], set()),
         )
         for i, (number, citation) in enumerate(rows)
     ]
@@ -155,18 +163,21 @@ def choose_extracts(ranked: Sequence[Candidate]) -> tuple[Claim, ...]:
 def find_versions(question: str, ranked: Sequence[Candidate]) -> tuple[Version, ...]:
     """The different values that articles give for a number or a date asked for; empty when they agree.
 
-    Only sentences nearly as good as the best are read; each article speaks once per value. Dates are completed from
-    the day of publication before they are compared, so that "on Wednesday" and "29 October" can agree.
+    Two values are versions of one only if their sentences speak of the same thing: both nearly as good as the best and
+    holding most of the question's words; or, for a length, both lengths in one unit and of about the same size. Dates
+    are completed from the day of publication first, so that "on Wednesday" and "29 October" can agree.
     """
     kind = asked_for(question)
-    best = ranked[0].score if ranked else 0.0
-    if kind not in {"number", "date"} or best < THRESHOLD:
+    if kind not in {"number", "date"} or not ranked or ranked[0].score < THRESHOLD:
         return ()
     groups: list[tuple[Number | Day, list[Citation]]] = []
     for candidate in ranked:
-        if candidate.score < max(THRESHOLD - NEAR_BEST, best - 2 * NEAR_BEST):
-            break
         values = _values(kind, question, candidate.citation)
+        near = candidate.score >= ranked[0].score - 2 * NEAR_BEST and candidate.overlap >= SAME_THING
+        if groups and not near:
+            values = [value for value in values if _same_length(groups[0][0], value)]
+        elif not near and candidate.score < THRESHOLD:
+            continue
         known = [g for g in groups if any(_agree(g[0], value) for value in values)]
         if known:
             known[0][1].append(candidate.citation)
@@ -179,7 +190,13 @@ def find_versions(question: str, ranked: Sequence[Candidate]) -> tuple[Version, 
     return tuple(Version(_shown(value), citations) for value, citations in versions)
 
 
-def _values(kind: str, question: str, citation: Citation) -> list[Number] | list[Day]:
+def _same_length(one: Number | Day, other: Number | Day) -> bool:
+    if not isinstance(one, Number) or not isinstance(other, Number) or one.unit not in {"km", "mile", "m"}:
+        return False
+    return one.unit == other.unit and min(one.amount, other.amount) * 5 >= max(one.amount, other.amount) * 4
+
+
+def _values(kind: str, question: str, citation: Citation) -> Sequence[Number | Day]:
     if kind == "date":
         return [day.completed(citation.passage.published) for day in days(citation.quote)]
     wanted = set(content_stems(question))
