@@ -47,8 +47,8 @@ class Settings:
     index_dir: Path
     cache_dir: Path
     embedding_model: str = PACKAGED_EMBEDDING_MODEL
-    passage_tokens: int = 128
-    passage_overlap: int = 32
+    passage_tokens: int = 96
+    passage_overlap: int = 24
     model: str = EMBEDDED_MODEL
     endpoint_model: str = ""
     api_key: str = ""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -51,3 +52,12 @@ def test_a_model_that_is_not_there(tmp_path: Any) -> None:
         SentenceTransformerEmbedder("nobody/no-such-model")
     with pytest.raises(ModelMissing, match="cannot be loaded"):
         SentenceTransformerEmbedder(str(tmp_path))
+
+
+def test_counting_in_one_thread_does_not_disturb_encoding_in_others(embedder: Any) -> None:
+    long = ["word " * 900] * 4
+    with ThreadPoolExecutor(4) as pool:
+        encoded = [pool.submit(embedder.encode, long, kind="passage") for _ in range(4)]
+        counts = [pool.submit(embedder.count_tokens, long[0]) for _ in range(400)]
+        assert {count.result() for count in counts} == {900}
+        assert all(rows.result().shape == (4, 384) for rows in encoded)

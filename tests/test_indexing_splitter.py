@@ -32,6 +32,13 @@ def test_repeated_text_gets_its_own_place() -> None:
     assert [p.start for p in passages] == [0, 17, 34, 51, 68]
 
 
+def test_text_that_repeats_itself_without_sentences_is_split(embedder: Any) -> None:
+    text = ("0 | " * 500).strip()
+    passages = split(Article("a", "T", text), embedder.count_tokens, tokens=96, overlap=24)
+    covered = {n for p in passages for n in range(p.start, p.end)}
+    assert all(char == " " or n in covered for n, char in enumerate(text))
+
+
 def test_the_title_is_embedded_with_a_passage() -> None:
     assert embedded_text(Passage("a#0-4", "a", "Text", 0, 4, title="T")) == "T\nText"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib.util
 import os
@@ -67,7 +68,8 @@ class SentenceTransformerEmbedder:
         self._model = _load(name)
         self.dimension = int(self._model.get_embedding_dimension())
         self.max_tokens = int(self._model.max_seq_length or 512)
-        self._tokenizer = self._model.tokenizer
+        # Its own copy: counting without truncation would switch truncation off for an encode in another thread.
+        self._tokenizer = copy.deepcopy(self._model.tokenizer)
 
     def encode(
         self,

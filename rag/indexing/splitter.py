@@ -48,17 +48,26 @@ def split(article: Article, count_tokens: Callable[[str], int], *, tokens: int, 
         chunk_overlap=overlap,
         length_function=lru_cache(maxsize=4096)(count_tokens),
     ).split_text(article.text)
-    passages = []
-    start, end = -1, 0
-    for chunk in chunks:
-        # A chunk may occur several times; the last place that leaves no gap behind the passage before is right or
-        # covers as much: by induction nothing but white space is ever left out.
+    # A chunk may occur several times. Its true start is at most `latest`, found from the end backwards, and at most
+    # the first character not yet covered; the last place that keeps both bounds is never before the true one, so
+    # each chunk has a place and nothing but white space is left out.
+    latest = [0] * len(chunks)
+    bound = len(article.text)
+    for n in range(len(chunks) - 1, -1, -1):
+        bound = latest[n] = article.text.rfind(chunks[n], 0, bound + len(chunks[n]))
+        if bound < 0:
+            raise AssertionError(f"a passage of {article.id} is not a slice of it")
+        bound -= 1
+    passages: list[Passage] = []
+    end = 0
+    for n, chunk in enumerate(chunks):
         limit = following.start() if (following := _NOT_SPACE.search(article.text, end)) else end
-        start = article.text.rfind(chunk, start + 1, limit + len(chunk))
+        start = article.text.rfind(chunk, 0, min(limit, latest[n]) + len(chunk))
         if start < 0:
             raise AssertionError(f"a passage of {article.id} is not a slice of it")
-        end = start + len(chunk)
-        passages.append(_passage(article, start, end))
+        if start + len(chunk) > end:  # else all of it is covered already
+            end = start + len(chunk)
+            passages.append(_passage(article, start, end))
     return passages
 
 
