@@ -14,7 +14,7 @@ from rag.types import Citation, Claim, Hit, Passage
 
 _MARKS = re.compile(r"\s*((?:\[\s*\d+(?:\s*[,;]\s*\d+)*\s*\]\s*)+)([.!?]?)")
 _NAME = re.compile(r"\b[A-ZÀ-ÖØ-Þ][\w’'-]*(?:\s+(?:al-|de |bin |van )?[A-ZÀ-ÖØ-Þ][\w’'-]*)*")
-#: Least share of a claim's content words that must stand in the cited passages. eval/README.md has the measurement.
+#: Least share of a claim's content words that must stand in the cited passages; set by hand, see eval/README.md.
 SUPPORT_FLOOR = 0.5
 
 
