@@ -110,7 +110,9 @@ def build(bot: Bot) -> gr.Blocks:
         )
         gr.ChatInterface(
             respond,
-            chatbot=gr.Chatbot(sanitize_html=True, height=560, label="Conversation", placeholder="Ask the articles."),
+            chatbot=gr.Chatbot(
+                sanitize_html=True, height=560, label="Conversation", placeholder="Ask the articles.", buttons=["copy"]
+            ),
             examples=EXAMPLES,
             cache_examples=False,
             api_name="chat",
