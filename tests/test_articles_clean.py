@@ -120,3 +120,42 @@ def test_a_clean_text_has_no_control_characters_and_one_blank_line_at_most(text:
 @given(st.lists(st.sampled_from(FAULTS), max_size=6))
 def test_prose_at_the_top_is_never_lost(lines: list[str]) -> None:
     assert LEDE in clean("\n".join([LEDE, *lines]), TITLE).text
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("Twelve people died in the fire, police said. (Reuters)", "Twelve people died in the fire, police said."),
+        ("The bridge is closed. Photo: City Archive", ""),
+        (f"The bridge {'was closed and ' * 12}opened. Photo: City", f"The bridge {'was closed and ' * 12}opened."),
+        ("The old bridge at dawn. (AP Photo/Somebody)", "The old bridge at dawn."),
+        ("The old bridge at dawn (AP)", ""),
+        ("Related: the council will also vote on the harbour next week.", "="),
+        ("Related: Ten Boats To Watch", ""),
+        ("Credits: the bank will extend 40 million to the port.", "="),
+        ("Comments", ""),
+        ("Next", "="),
+        ("(Ahmed) – he said nothing more.", "="),
+        ("Smith (Labour) - who lost - said no.", "="),
+    ],
+)
+def test_prose_is_not_lost_with_furniture(line: str, kept: str) -> None:
+    text = f"The first paragraph is here.\n\n{line}\n\nThe last paragraph is here."
+    middle = line if kept == "=" else kept
+    expected = ["The first paragraph is here.", *([middle] if middle else []), "The last paragraph is here."]
+    assert clean(text, "A title").text.split("\n\n") == expected
+
+
+def test_a_text_is_never_emptied() -> None:
+    assert clean("Photo: the harbour of Bergen at dawn.", "Bergen").text == "Photo: the harbour of Bergen at dawn."
+    assert clean("Must Read: Ten Boats", "Bergen").text == ""
+
+
+def test_lines_of_one_width_are_joined() -> None:
+    line = "The talks on the harbour went on for three days without result"
+    text = f"{line}\n{line}\nand then ended.\n\nA new paragraph."
+    assert clean(text, "T").text == f"{line} {line} and then ended.\n\nA new paragraph."
+
+
+def test_half_characters_are_replaced_and_joiners_stay() -> None:
+    assert clean("A\ud83d b\u200cc.", "T").text == "A\ufffd b\u200cc."

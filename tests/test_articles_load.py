@@ -276,3 +276,16 @@ def test_the_bundled_briefs_load_with_title_source_and_date() -> None:
 
 def test_is_url() -> None:
     assert [is_url(t) for t in ("https://a.test", "HTTP://a", "ftp://a", "a/http://b")] == [True, True, False, False]
+
+
+def test_records_with_half_characters_no_content_and_odd_ids(tmp_path: Path) -> None:
+    path = tmp_path / "odd.jsonl"
+    path.write_text('{"id": true, "title": "A \\ud83d title", "body": "Body \\ud83d text."}\n')
+    (found,) = load([path])
+    assert isinstance(found, Article)
+    assert (found.id, found.text) == ("odd:1", "Body \ufffd text.")
+    found.content_hash.encode()
+    (tmp_path / "none.json").write_text("[]")
+    (refusal,) = load([tmp_path / "none.json"])
+    assert isinstance(refusal, Refusal)
+    assert "no record" in refusal.reason

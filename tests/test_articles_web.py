@@ -43,6 +43,10 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(302, "text/html", "", location="/page")
         if self.path == "/round":
             return self.reply(302, "text/html", "", location="/round")
+        if self.path == "/nowhere":
+            return self.reply(302, "text/html", "")
+        if self.path == "/odd":
+            return self.reply(302, "text/html", "", location="http://[broken/")
         if self.path == "/away":
             return self.reply(302, "text/html", "", location="file:///etc/hosts")
         if self.path == "/later" and not again:
@@ -137,3 +141,16 @@ def test_addresses_that_are_not_public(host: str) -> None:
 def test_public_addresses() -> None:
     check_public("http://93.184.215.14/")
     check_public("http://[2606:2800:21f::1]/")
+
+
+@pytest.mark.parametrize(("path", "words"), [("/nowhere", "without saying where"), ("/odd", "malformed")])
+def test_a_redirect_that_leads_nowhere_stops_nothing(server: str, path: str, words: str) -> None:
+    first, second = load([server + path, server + "/page"], allow_private_urls=True)
+    assert isinstance(first, Refusal)
+    assert words in first.reason
+    assert isinstance(second, Article)
+
+
+def test_a_host_that_cannot_be_one_is_refused() -> None:
+    (found,) = load(["http://a..b/"], allow_private_urls=True)
+    assert isinstance(found, Refusal)

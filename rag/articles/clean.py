@@ -12,7 +12,8 @@ from datetime import date
 
 from rag.articles.dates import find_date
 
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+LONE = re.compile("[\ud800-\udfff]")  # half a character: no UTF-8 can hold it
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _SPACES = re.compile(r"[^\S\n]+")
 
@@ -20,9 +21,9 @@ _SPACES = re.compile(r"[^\S\n]+")
 _FURNITURE = re.compile(
     r"""^(?:
       must\ read | also\ read | read\ (?:more|also|next|full) | related\ (?:stories|articles|news|posts|to\ this\ topic)
-      | related | see\ also | you\ may\ (?:also\ )?like | recommended(?:\ for\ you)? | trending(?:\ now)? | more\ from
+      | you\ may\ (?:also\ )?like
       | (?:image|photo|picture|video)s?(?:\ (?:courtesy|credit|source|by))? | (?:image|photo|picture|file\ photo)\ [-–—]
-      | representational\ (?:image|photo|picture) | file\ (?:image|photo) | credits?
+      | representational\ (?:image|photo|picture) | file\ (?:image|photo)
     )\s*[:|].*$
     | ^(?:related\ to\ this\ topic|exit\ mobile\ version|advertisements?|ad|sponsored(?:\ content)?|share(?:\ this)?
       |share\ (?:on|via)\ .{1,40}|tweet|print|email|comments?|leave\ a\ comment|post\ a\ comment|read\ more|load\ more
@@ -32,16 +33,21 @@ _FURNITURE = re.compile(
       |this\ (?:article|story)\ (?:was\ )?(?:originally|first)\ (?:published|appeared).{0,120})\s*:?\s*$""",
     re.I | re.X,
 )
-_NAVIGATION = re.compile(r"^(?:prev(?:ious)?|next)(?:\ (?:article|post|story))?\s*:?$", re.I | re.X)
+#: These may also begin a sentence of the article, so only a headline after them goes.
+_TEASER = re.compile(
+    r"^(?:related|see also|recommended(?: for you)?|trending(?: now)?|more from|credits?)\s*[:|]", re.I
+)
+_NAVIGATION = re.compile(r"^(?:prev(?:ious)?|next) (?:article|post|story)\s*:?$", re.I)
 #: After one of these lines nothing of the article follows.
 _END = re.compile(
     r"^(?:related to this topic|related (?:stories|articles|news|posts)|exit mobile version|more from .{1,60}"
-    r"|recommended for you|you may also like|leave a (?:comment|reply)|comments?)\s*:?\s*$",
+    r"|recommended for you|you may also like|leave a (?:comment|reply))\s*:?\s*$",
     re.I,
 )
 _CREDIT = re.compile(
-    r"\(?\b(?:image|photo|photograph|picture)s?(?: (?:courtesy|credit|source))?(?: of)?\s*[:©]\s*[^.\n]{1,80}\.?\)?\s*$"
-    r"|\((?:ap|afp|reuters|getty|epa)[^)]{0,40}\)\s*$",
+    r"(?P<image>\(?\b(?:image|photo|photograph|picture)s?(?: (?:courtesy|credit|source))?(?: of)?\s*[:©]"
+    r"\s*[^.\n]{1,80}\.?\)?\s*$)"
+    r"|\s*\((?:ap|afp|reuters|getty|epa)\b[^)]{0,40}\)\s*$",
     re.I,
 )
 _SENTENCE_END = re.compile(r"[.!?…][\"'’”)\]]*$")
@@ -62,6 +68,12 @@ _DATELINES = [
     # (The Post News) – text
     re.compile(rf"^\((?P<source>[A-Z][\w.& ]{{1,40}})\){_DASH}(?=\S)"),
 ]
+_OUTLET = re.compile(
+    r"\b(?:news|post|times|press|agency|wire|herald|daily|journal|tribune|guardian|gazette|today|telegraph|mail|review"
+    r"|chronicle|observer|standard|express|mirror|radio|tv|ap|afp|reuters|dpa|ani|pti|ians|upi|bbc|cnn|xinhua|tass"
+    r"|anadolu|bloomberg|kyodo|efe|ansa)\b|\.\w{2,}$",
+    re.I,
+)
 _META = re.compile(
     r"^(?P<key>source|published(?: on| at)?|date|posted(?: on)?|updated(?: on)?|by|author)\s*:\s*"
     r"(?P<value>\S.{0,100})$",
@@ -89,6 +101,7 @@ class Cleaned:
 
 def normalise(text: str) -> str:
     """NFC, one kind of line end and space, no control or invisible characters, no space at line ends."""
+    text = LONE.sub("\ufffd", text)
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n"))
     text = _CONTROL.sub(" ", _INVISIBLE.sub("", text.replace("\u2029", "\n\n").replace("\x0c", "\n\n")))
     return "\n".join(_SPACES.sub(" ", line).strip() for line in text.split("\n")).strip()
@@ -115,7 +128,7 @@ def clean(text: str, title: str = "") -> Cleaned:
 
 
 def _clean_once(text: str, title: str) -> Cleaned:
-    lines = [line for line in normalise(text).split("\n") if line]
+    lines = [line for line in _unwrap(normalise(text)).split("\n") if line]
     title = " ".join(normalise(title).split())
     found: dict[str, str] = {}
     published: date | None = None
@@ -136,6 +149,8 @@ def _clean_once(text: str, title: str) -> Cleaned:
                 continue
         if _is_title(line, title) or _FURNITURE.match(line):
             continue
+        if _TEASER.match(line) and not _SENTENCE_END.search(line):
+            continue
         if n < 12 and (meta := _META.match(line)):
             key, value = meta["key"].lower().split()[0], meta["value"].strip()
             if key in {"source", "by", "author"} and len(value.split()) <= 8 and not _SENTENCE_END.search(value):
@@ -146,7 +161,7 @@ def _clean_once(text: str, title: str) -> Cleaned:
                 continue
         if not kept and _is_keywords(line):
             continue
-        if _is_caption(line, bool(kept)):
+        if not (line := _without_credit(line, bool(kept))):
             continue
         if len(kept) < 3:
             line, source, day = _take_dateline(line)
@@ -155,7 +170,21 @@ def _clean_once(text: str, title: str) -> Cleaned:
             published = published or day
         kept.append(line)
     kept = _drop_subtitle(kept, title)
+    if not kept:
+        # Better a caption too many than an article emptied: what reads like a sentence stays.
+        kept = [line for line in lines if _SENTENCE_END.search(line) and len(line.split()) >= 5]
     return Cleaned(title, "\n\n".join(_join_bullets(kept)), found.get("source", ""), found.get("author", ""), published)
+
+
+def _unwrap(text: str) -> str:
+    """Paragraphs broken into lines of one width, as in mails and old wires, become one line each."""
+    blocks = []
+    for block in text.split("\n\n"):
+        lines = block.split("\n")
+        if len(lines) >= 3 and all(50 <= len(line) <= 100 and not _BULLET.match(line) for line in lines[:-1]):
+            block = " ".join(lines)
+        blocks.append(block)
+    return "\n\n".join(blocks)
 
 
 def first_sentence(text: str, limit: int = 90) -> str:
@@ -191,9 +220,18 @@ def _is_keywords(line: str) -> bool:
     )
 
 
-def _is_caption(line: str, begun: bool) -> bool:
-    """A line that ends in an image credit is a caption, unless it is a long paragraph."""
-    return bool(_CREDIT.search(line)) and (not begun or len(line) < 300) and len(line) < 600
+def _without_credit(line: str, begun: bool) -> str:
+    """The line without the credit at its end; "" when it is a caption.
+
+    A caption ends in an image credit and is short or stands above the article, or is no sentence without its credit.
+    """
+    match = _CREDIT.search(line)
+    if not match or len(line) >= 600:
+        return line
+    rest = line[: match.start()].rstrip()
+    if not _SENTENCE_END.search(rest) or (match["image"] and (not begun or len(line) < 160)):
+        return ""
+    return rest
 
 
 def _take_dateline(line: str) -> tuple[str, str, date | None]:
@@ -201,9 +239,10 @@ def _take_dateline(line: str) -> tuple[str, str, date | None]:
         if match := pattern.match(line):
             parts = match.groupdict()
             day = find_date(parts["date"]) if parts.get("date") else None
-            if parts.get("date") and day is None and not parts.get("source"):
+            source = (parts.get("source") or "").strip()
+            if day is None and not _OUTLET.search(source):
                 continue
-            return line[match.end() :], (parts.get("source") or "").strip(), day
+            return line[match.end() :], source, day
     return line, "", None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from rag.articles.clean import Cleaned, clean, first_sentence
+from rag.articles.clean import LONE, Cleaned, clean, first_sentence
 from rag.articles.dates import find_date
 from rag.errors import ArticleError
 from rag.types import Article, Refusal
@@ -198,14 +198,14 @@ def _article(
     if isinstance(author, list):
         author = ", ".join(str(name) for name in author)
     return Article(
-        id=article_id,
+        id=LONE.sub("\ufffd", article_id),
         title=" ".join((cleaned.title or first_sentence(cleaned.text)).split()),
         text=cleaned.text,
         source=first("source", "sitename", "hostname", "publisher") or cleaned.source or _host(address),
         published=published or cleaned.published,
         url=address or None,
         author=str(author).strip() or cleaned.author,
-        origin=origin,
+        origin=LONE.sub("\ufffd", origin),
     )
 
 
@@ -356,6 +356,8 @@ def _records(text: str, origin: str, whole: bool) -> Iterator[tuple[int, Any]]:
             raise ArticleError(f"The file is not valid JSON: {error}.", "Mend it, or use .jsonl.") from error
         if isinstance(data, dict) and isinstance(data.get("articles"), list):
             data = data["articles"]
+        if data == []:
+            raise ArticleError("The file holds no record.", 'Write {"title": …, "body": …} into it.')
         yield from enumerate(data if isinstance(data, list) else [data], 1)
         return
     # Not splitlines(): U+2028 and its like may stand inside a JSON string.
@@ -372,6 +374,7 @@ def _records(text: str, origin: str, whole: bool) -> Iterator[tuple[int, Any]]:
 def _from_record(raw: Any, origin: str, fallback_id: str) -> Article:
     if not isinstance(raw, dict):
         raise ArticleError("A record is not a JSON object.", 'Write {"title": …, "body": …}.')
+    raw = {key: LONE.sub("\ufffd", value) if isinstance(value, str) else value for key, value in raw.items()}
     body = next((raw[n] for n in ("body", "text", "content") if isinstance(raw.get(n), str) and raw[n].strip()), "")
     if not body:
         raise ArticleError("The record has no body.", 'Give the text in "body" or "text".')
@@ -379,7 +382,11 @@ def _from_record(raw: Any, origin: str, fallback_id: str) -> Article:
     if isinstance(source, dict):  # the form of some news interfaces: {"source": {"name": …}}
         raw = {**raw, "source": source.get("name") or ""}
     given = raw.get("id")
-    article_id = str(given).strip() if isinstance(given, (str, int)) and str(given).strip() else fallback_id
+    article_id = (
+        str(given).strip()
+        if isinstance(given, (str, int)) and not isinstance(given, bool) and str(given).strip()
+        else fallback_id
+    )
     title = raw.get("title")
     return _article(clean(body, title if isinstance(title, str) else ""), origin, article_id, meta=raw)
 

@@ -57,7 +57,7 @@ def fetch_page(url: str, *, allow_private: bool = False, max_bytes: int = 20_000
         raise ArticleError(str(error), "Try it again later.") from error
     except httpx.TimeoutException as error:
         raise ArticleError(f"The address did not answer within {TIMEOUT:.0f} s.", "Try it again later.") from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise ArticleError(f"The address cannot be reached: {error}.", "Check it and the network.") from error
 
 
@@ -74,8 +74,15 @@ def _fetch(client: object, url: str, allow_private: bool, max_bytes: int) -> Pag
             check_public(url)
         with client.stream("GET", url) as response:
             if response.is_redirect:
-                url = urljoin(url, response.headers["location"])
-                if urlsplit(url).scheme not in {"http", "https"}:
+                location = response.headers.get("location", "")
+                if not location:
+                    raise ArticleError("The page redirects without saying where.", "Check the address.")
+                try:
+                    url = urljoin(url, location)
+                    scheme = urlsplit(url).scheme
+                except ValueError as error:
+                    raise ArticleError(f"The page redirects to {location}, which is malformed.", "Check it.") from error
+                if scheme not in {"http", "https"}:
                     raise ArticleError(f"The page redirects to {url}, which is not a web address.", "Check it.")
                 continue
             if response.status_code in {408, 425, 429, 500, 502, 503, 504}:
