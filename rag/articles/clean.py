@@ -181,7 +181,9 @@ def _unwrap(text: str) -> str:
     blocks = []
     for block in text.split("\n\n"):
         lines = block.split("\n")
-        if len(lines) >= 3 and all(50 <= len(line) <= 100 and not _BULLET.match(line) for line in lines[:-1]):
+        even = all(50 <= len(line) <= 100 and not _BULLET.match(line) for line in lines[:-1])
+        ends = sum(bool(_SENTENCE_END.search(line)) for line in lines[:-1])
+        if len(lines) >= 3 and even and ends <= len(lines) // 4:
             block = " ".join(lines)
         blocks.append(block)
     return "\n\n".join(blocks)
