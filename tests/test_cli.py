@@ -26,7 +26,7 @@ def rag(*arguments: str, index: Path, cache: Path, **env: str) -> subprocess.Com
         env=os.environ | values | env,
         cwd=ROOT,
         check=False,
-        timeout=240,
+        timeout=280,
     )
 
 
@@ -138,3 +138,10 @@ def test_eval_of_the_bundled_set_holds_its_thresholds(run: Any, tmp_path: Path) 
     worse = run("eval", "--retrieval-only", "--limit", "4", "--thresholds", str(strict))
     assert worse.returncode == 1
     assert "Below threshold: recall_at_1" in worse.stderr
+
+
+@pytest.mark.slow
+def test_eval_with_the_embedded_model_holds_its_thresholds(run: Any) -> None:
+    done = run("eval")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "model: SmolLM2-135M-Instruct" in done.stdout

@@ -265,6 +265,19 @@ def test_kill_9_at_any_moment_leaves_a_whole_index(settings: Settings, letters: 
     assert len(list(settings.index_dir.glob("vectors-*"))) == 1
 
 
+@pytest.mark.slow
+def test_kill_9_at_many_more_moments(settings: Settings, letters: Any) -> None:
+    build_index([article("old", "a b old")], settings, embedder=letters)
+    for step in range(60):
+        process = child(settings, 0, 20_000)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.01 + step * 0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        check_whole(settings, letters)
+
+
 def test_a_full_disk_leaves_the_previous_index(settings: Settings, letters: Any) -> None:
     build_index([article("old", "a b old")], settings, embedder=letters)
 
