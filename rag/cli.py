@@ -307,7 +307,7 @@ class _ProgressBar:
         if self._bar is None or self._stage != progress.stage:
             self.__exit__()
             self._stage = progress.stage
-            self._bar = tqdm(total=progress.total, desc=progress.stage, unit=progress.unit, file=sys.stderr)
+            self._bar = tqdm(total=progress.total, desc=progress.stage, unit=f" {progress.unit}", file=sys.stderr)
         self._bar.total = progress.total
         self._bar.update(progress.done - self._bar.n)
 

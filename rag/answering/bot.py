@@ -23,6 +23,8 @@ from rag.types import ABSTENTION, Answer, Claim
 
 #: Passages put before the model; more costs time to first token on a CPU and distracts a small model.
 MOST_SHOWN = 4
+#: Said on every answer of a server that does not follow grammars.
+FREE = "This server does not follow the grammar of answers, so claims may lack citations; those are marked."
 
 
 class Bot:
@@ -60,7 +62,10 @@ class Bot:
         from rag.answering.models import open_generator
 
         try:
-            return cls(retriever, open_generator(settings))
+            generator = open_generator(settings)
+            # A server may take a grammar and not follow it, without a word.
+            free = getattr(generator, "grammar_binds", True) is False
+            return cls(retriever, generator, notes=[FREE] if free else [])
         except ModelError as error:
             if settings.model != EMBEDDED_MODEL or (isinstance(error, ModelCrashed) and model):
                 retriever.close()

@@ -289,10 +289,12 @@ def from_page(data: bytes, origin: str, article_id: str, *, url: str | None) -> 
 
 
 def _from_pdf(data: bytes, origin: str, article_id: str) -> Article:
+    import logging
     from io import BytesIO
 
     from pypdf import PdfReader
 
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what is wrong with a file is said in its refusal
     try:
         reader = PdfReader(BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):

@@ -18,7 +18,7 @@ from rag.types import Article, Passage, Progress, Refusal
 
 #: Passages gathered before a commit: at least this many, and a quarter of what is there, since each commit writes all
 #: vectors anew; a killed run loses no more than that.
-COMMIT_PASSAGES = 2000
+COMMIT_PASSAGES = 500
 #: Passages embedded in one go.
 EMBED_PASSAGES = 256
 
