@@ -54,6 +54,8 @@ def checks(settings: Settings) -> list[Check]:
             found.append(look(settings))
         except RagError as error:
             found.append(Check(name, "fail", error.message, error.hint))
+        except (ImportError, OSError) as error:
+            found.append(Check(name, "fail", str(error), "Reinstall the package, or run: make clean chat"))
     return found
 
 
@@ -149,8 +151,9 @@ def _embedded_model(settings: Settings) -> Check:
 def _language_model(settings: Settings) -> Check:
     if settings.model == EXTRACTS:
         return Check("language model", "ok", "none wanted: answers are extracts")
-    from rag.answering.models import open_generator
+    from rag.answering.models import open_generator, verify_fetched
 
+    verify_fetched(settings)
     generator = open_generator(settings)
     try:
         started, count = time.perf_counter(), 0

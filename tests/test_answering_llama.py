@@ -156,6 +156,43 @@ def test_callers_wait_for_each_other(tiny: LlamaGenerator) -> None:
     assert found == [expected] * 4
 
 
+def test_a_stream_may_be_closed_from_another_thread(tiny: LlamaGenerator) -> None:
+    """As a page does when its reader leaves: the next caller must not wait for ever."""
+    stream = tiny.stream(ASK, max_tokens=50)
+    starter = Thread(target=lambda: next(stream))
+    starter.start()
+    starter.join()
+    assert tiny.count_tokens(ASK) > 0
+    stream.close()
+    found: list[str] = []
+    other = Thread(target=lambda: found.append("".join(tiny.stream(ASK, grammar='root ::= "yes"\n'))), daemon=True)
+    other.start()
+    other.join(20)
+    assert found == ["yes"]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+        "{{ '<|im_start|>' + m['content'] + '<|im_end|>' }}{% endfor %}",
+        "{{ '<|im_start|>' + messages[-1]['content'] + '<|im_end|>' }}",
+    ],
+)
+def test_templates_without_a_system_role_get_the_instruction_in_the_question(
+    tiny: LlamaGenerator, template: str
+) -> None:
+    messages: list[Message] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Who?"}]
+    metadata = tiny._llama.metadata
+    kept = metadata["tokenizer.chat_template"]
+    metadata["tokenizer.chat_template"] = template
+    try:
+        assert tiny.count_tokens(messages) == 2 + len("Be brief.\n\nWho?")
+        assert tiny.count_tokens([{"role": "system", "content": " "}, messages[1]]) == 2 + len("Who?")
+    finally:
+        metadata["tokenizer.chat_template"] = kept
+
+
 def test_characters_come_out_whole(tiny: LlamaGenerator) -> None:
     pieces = list(tiny.stream(ASK, grammar='root ::= "Türkiye — Erdoğan 🙂"\n', max_tokens=60))
     assert "".join(pieces) == "Türkiye — Erdoğan 🙂"

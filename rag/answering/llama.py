@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, RLock
+from threading import Event, Lock, RLock
 from typing import TYPE_CHECKING, Any
 
 from rag.answering.generator import Message
@@ -78,7 +78,8 @@ class LlamaGenerator:
                     f"The model file {path} cannot be loaded: {reason}.",
                     "It may be truncated or damaged: fetch it again, or name another with --model.",
                 ) from error
-        self._lock = RLock()
+        # A plain lock: a page may close a stream from another thread than the one that began it.
+        self._lock = Lock()
         self._vocab = llama_cpp.llama_model_get_vocab(self._llama.model)
         self.name = name or self._llama.metadata.get("general.name") or path.stem
 
@@ -107,8 +108,11 @@ class LlamaGenerator:
 
     def close(self) -> None:
         """See `Generator.close`."""
-        with self._lock:
-            self._llama.close()
+        # A stream that was left open must not keep the program from ending.
+        held = self._lock.acquire(timeout=10)
+        self._llama.close()
+        if held:
+            self._lock.release()
 
     def _decode(self, tokens: list[int], grammar: str | None, max_tokens: int, stop: Event | None) -> Iterator[str]:
         chooser = _GrammarChooser(self._lib, self._vocab, grammar) if grammar is not None else None
@@ -136,27 +140,43 @@ class LlamaGenerator:
                 chooser.close()
 
     def _tokenize(self, messages: Sequence[Message]) -> list[int]:
+        template = self._llama.metadata.get("tokenizer.chat_template")
+        messages = [message for message in messages if message["content"].strip()]
+        if not template:
+            # A base model: turns are set off by blank lines, the answer follows "Answer:".
+            plain = "\n\n".join(message["content"] for message in messages) + "\n\nAnswer:"
+            return list(self._llama.tokenize(plain.encode(), add_bos=True, special=False))
+        return self._fill(template, messages) or self._fill(template, _without_system(messages), last=True)
+
+    def _fill(self, template: str, messages: Sequence[Message], last: bool = False) -> list[int]:
+        """Tokens of the filled template; empty when it refuses or drops a message and this is not the last try.
+
+        Special tokens that stand in a message stay text: only the template's own are parsed.
+        """
+        from jinja2 import TemplateError
         from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
-        with self._lock:
-            template = self._llama.metadata.get("tokenizer.chat_template")
-            if not template:
-                # A base model: turns are set off by blank lines, the answer follows "Answer:".
-                plain = "\n\n".join(message["content"] for message in messages) + "\n\nAnswer:"
-                return list(self._llama.tokenize(plain.encode(), add_bos=True, special=False))
-            bos, eos = (
-                self._llama.detokenize([t], special=True).decode("utf-8", "replace") if t >= 0 else ""
-                for t in (self._llama.token_bos(), self._llama.token_eos())
-            )
-            # Special tokens that stand in article text must stay text, so only the template's own are parsed.
-            shielded = [{**message, "content": _shield(message["content"], n)} for n, message in enumerate(messages)]
-            prompt = Jinja2ChatFormatter(template=template, eos_token=eos, bos_token=bos)(messages=shielded).prompt
-            tokens: list[int] = []
-            for n, message in enumerate(messages):
-                before, _, prompt = prompt.partition(_shield(message["content"], n))
-                tokens += self._llama.tokenize(before.encode(), add_bos=False, special=True)
-                tokens += self._llama.tokenize(message["content"].encode(), add_bos=False, special=False)
-            return tokens + list(self._llama.tokenize(prompt.encode(), add_bos=False, special=True))
+        bos, eos = (
+            self._llama.detokenize([t], special=True).decode("utf-8", "replace") if t >= 0 else ""
+            for t in (self._llama.token_bos(), self._llama.token_eos())
+        )
+        marked = [{**message, "content": _shield(n)} for n, message in enumerate(messages)]
+        try:
+            prompt = Jinja2ChatFormatter(template=template, eos_token=eos, bos_token=bos)(messages=marked).prompt
+        except (TemplateError, ValueError, TypeError) as error:
+            if last:
+                raise ModelError(f"The chat template of {self.name} fails: {error}.", "Use another model.") from error
+            return []
+        tokens: list[int] = []
+        for n, message in enumerate(messages):
+            before, found, prompt = prompt.partition(_shield(n))
+            if not found:
+                if last:
+                    raise ModelError(f"The chat template of {self.name} drops messages.", "Use another model.")
+                return []
+            tokens += self._llama.tokenize(before.encode(), add_bos=False, special=True)
+            tokens += self._llama.tokenize(message["content"].encode(), add_bos=False, special=False)
+        return tokens + list(self._llama.tokenize(prompt.encode(), add_bos=False, special=True))
 
 
 class _GrammarChooser:
@@ -226,9 +246,17 @@ def check_gguf(path: Path) -> None:
         )
 
 
-def _shield(content: str, n: int) -> str:
-    """A stand-in for a message that the chat template passes through unchanged."""
-    return f"\x02message-{n}\x03" if content.strip() else content
+def _shield(n: int) -> str:
+    """A stand-in for the n-th message that a chat template passes through unchanged."""
+    return f"\x02message-{n}\x03"
+
+
+def _without_system(messages: Sequence[Message]) -> list[Message]:
+    """The standing instruction put into the first question, for templates that know no system role."""
+    if len(messages) < 2 or messages[0]["role"] != "system":
+        return list(messages)
+    first: Message = {"role": "user", "content": f"{messages[0]['content']}\n\n{messages[1]['content']}"}
+    return [first, *messages[2:]]
 
 
 @contextmanager

@@ -155,6 +155,19 @@ def fetch(name: str, settings: Settings) -> Path:
     return target
 
 
+def verify_fetched(settings: Settings) -> None:
+    """Compare a fetched preset with the checksum kept at its download; nothing to do for other models.
+
+    Raises:
+        ModelBroken: it differs.
+    """
+    if settings.model in PRESETS:
+        path = preset_path(settings.model, settings)
+        kept = path.with_suffix(".json")
+        if path.is_file() and kept.is_file():
+            verify(path, json.loads(kept.read_text(encoding="utf-8"))["sha256"])
+
+
 def verify(path: Path, sha256: str) -> None:
     """Compare a file with its checksum.
 

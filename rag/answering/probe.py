@@ -58,10 +58,12 @@ def probe(path: Path, cache_dir: Path, *, limit: float = LIMIT) -> Probe:
             f"The model {path.name} does not run on this machine: it {second}.",
             "Use another with --model, or --model extracts; rag doctor says more.",
         )
-    remembered.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=remembered.parent, delete=False, encoding="utf-8") as file:
-        json.dump(asdict(result), file)
-    Path(file.name).replace(remembered)
+    # A cache that cannot be written costs a new try at the next start, nothing else.
+    with suppress(OSError):
+        remembered.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=remembered.parent, delete=False, encoding="utf-8") as file:
+            json.dump(asdict(result), file)
+        Path(file.name).replace(remembered)
     return result
 
 
