@@ -71,6 +71,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(INSTALL) -e '.[dev]'
 	@touch $@
 
+$(VENV)/.installed-training: $(VENV)/.installed-dev
+	$(INSTALL) -e '.[training]'
+	@touch $@
+
 clean:
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache
 

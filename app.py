@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from rag.answering.bot import Bot
-from rag.answering.show import describe, headline
+from rag.answering.show import describe, headline, short_answer
 from rag.errors import InputError, RagError
 from rag.settings import Settings
 from rag.types import Answer, Claim
@@ -27,6 +27,8 @@ def render(answer: Answer) -> str:
     parts = [f'<div class="dl-note">{_text(headline(answer))}</div>']
     if answer.abstained:
         parts.append(f"<p><b>{_text(answer.text)}</b></p>")
+    if answer.short:
+        parts.append(f"<p>In short: <b>{_text(short_answer(answer))}</b></p>")
     parts += [_claim(claim) for claim in answer.claims]
     if answer.versions:
         rows = "".join(

@@ -208,14 +208,16 @@ def models() -> None:
 
 @models.command("list")
 def models_list() -> None:
-    """Show the embedded, fetched and fetchable models with size and RAM needs."""
+    """Show the embedded, fetched and fetchable models with size, RAM needs and measured scores."""
     from rag.answering.models import list_models
 
     for model in list_models(Settings.load()):
+        scores = ", ".join(f"{name} {value:.2f}" for name, value in model.scores.items()) or "not measured here"
         click.echo(
-            f"{model.name:<20} {model.kind:<10} {model.size_bytes / 1e9:5.2f} GB on disk"
-            f" {model.ram_bytes / 1e9:5.1f} GB RAM  {model.licence}"
+            f"{model.name:<14} {model.kind:<9} {model.size_bytes / 1e9:5.2f} GB on disk"
+            f" {model.ram_bytes / 1e9:5.1f} GB RAM  {model.licence:<12}  {scores}"
         )
+    click.echo("Scores are measured on the bundled gold set; use one with --model NAME, or a path to a .gguf file.")
 
 
 @models.command("fetch")

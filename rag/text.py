@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
@@ -58,6 +58,7 @@ def words(text: str) -> list[str]:
     return [re.sub(r"['’]s?$", "", word) for word in _WORD.findall(fold(text))]
 
 
+@lru_cache(maxsize=1 << 16)
 def stem(word: str) -> str:
     """Snowball English stem of a folded word (Porter 2)."""
     stemmed: str = _stemmer().stemWord(word)

@@ -158,6 +158,8 @@ class Answer:
         model: the name of what answered, e.g. "SmolLM2-135M-Instruct" or "extracts".
         claims: in order; empty for an abstention.
         extracts: the best-supporting sentences, verbatim, shown beside a model's answer.
+        short: the very words of the articles that answer, as the extractive reader found them; one for each version
+            where articles differ, empty when there is no reader.
         versions: two or more when articles disagree on the value asked for, else empty.
         hits: the evidence in the order of its numbers: citation n points to hits[n - 1].
         notes: lines a person should read (fallbacks, truncation), possibly empty.
@@ -172,6 +174,7 @@ class Answer:
     claims: tuple[Claim, ...]
     hits: tuple[Hit, ...]
     extracts: tuple[Claim, ...] = ()
+    short: tuple[Citation, ...] = ()
     versions: tuple[Version, ...] = ()
     notes: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
@@ -197,6 +200,7 @@ class Answer:
             for raw, claim in zip(data[name], getattr(self, name), strict=True):
                 _add_quotes(raw, claim.citations)
                 raw["checked"] = claim.checked
+        _add_quotes({"citations": data["short"]}, self.short)
         for raw, version in zip(data["versions"], self.versions, strict=True):
             _add_quotes(raw, version.citations)
         plain: dict[str, Any] = json.loads(json.dumps(data, default=_plain))

@@ -70,7 +70,9 @@ def test_extracts_are_verbatim_cited_and_labelled(retriever: Retriever) -> None:
         article = retriever.article(citation.passage.article_id)
         assert article.text[citation.start : citation.end] == citation.quote == claim.text
         assert answer.hits[citation.number - 1].passage == citation.passage
-    assert show_answer(answer).startswith("Extracts: verbatim sentences from the articles, no language model.")
+    assert show_answer(answer).startswith(
+        "Verbatim from the articles, found by Dateline's reader; no language model wrote this."
+    )
 
 
 @pytest.mark.parametrize(
@@ -201,7 +203,7 @@ def test_a_model_asked_for_that_is_not_there_is_an_error(briefs: Settings) -> No
 
 def test_the_embedded_model_answers(briefs: Settings) -> None:
     with Bot.open(settings=replace(briefs, model="smollm2-135m")) as bot:
-        assert bot.model == "SmolLM2-135M-Instruct"
+        assert bot.model.startswith("SmolLM2-135M-Instruct")
         answer = bot.ask("When was the ceasefire signed?")
     assert answer.kind == "model"
     assert answer.claims

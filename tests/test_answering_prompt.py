@@ -6,7 +6,7 @@ import pytest
 
 from rag.answering.prompt import build_grammar, build_messages, fit, format_passage, load_template
 from rag.errors import InputError, SettingsError
-from rag.types import Hit, Passage
+from rag.types import Passage
 
 PASSAGE = Passage("a#0-9", "a", "Line one.\nIt $ends.", 0, 19, "A\ntitle", "Desk", date(2025, 11, 9))
 
@@ -33,17 +33,17 @@ def test_the_grammar_admits_just_the_passages_shown() -> None:
 
 
 def test_passages_are_left_out_from_the_end_until_the_prompt_fits() -> None:
-    hits = [Hit(PASSAGE, 1.0, n) for n in (1, 2, 3)]
+    passages = [PASSAGE] * 3
 
     def count(messages: object) -> int:
         return str(messages).count("[") * 100
 
-    all_three = count(build_messages("Who?", [PASSAGE] * 3))
+    all_three = count(build_messages("Who?", passages))
     one = count(build_messages("Who?", [PASSAGE]))
-    assert fit("Who?", hits, room=all_three, count_tokens=count)[1] == 3
-    assert fit("Who?", hits, room=all_three - 1, count_tokens=count)[1] == 2
+    assert fit("Who?", passages, room=all_three, count_tokens=count)[1] == 3
+    assert fit("Who?", passages, room=all_three - 1, count_tokens=count)[1] == 2
     with pytest.raises(InputError, match=f"take {one} tokens"):
-        fit("Who?", hits, room=one - 1, count_tokens=count)
+        fit("Who?", passages, room=one - 1, count_tokens=count)
 
 
 def test_a_template_that_is_missing_is_told() -> None:

@@ -70,7 +70,9 @@ class FakeBot:
             cited, hits = (Citation(1, other.passage, 0, len(text)),), (other,)
         if self.fault == "from memory":
             text = "It is in Atlantis."
-        return Answer(question, question, "model", "fake", (Claim(text, cited, 1.0),), hits)
+        at = max(0, hits[0].passage.text.find("place"))
+        short = (Citation(1, hits[0].passage, at, at + 6),)
+        return Answer(question, question, "model", "fake", (Claim(text, cited, 1.0),), hits, short=short)
 
 
 def report(tmp_path: Path, fault: str = "") -> Report:
@@ -91,6 +93,8 @@ def test_a_good_bot(tmp_path: Path) -> None:
             4,
         ),  # "It is in place0", "place0": the digit is a token, so 2 of 5 and 2 of 2
         "contains_match": (1.0, 4),
+        "short_exact_match": (1.0, 4),
+        "short_f1": (1.0, 4),
         "citation_precision": (1.0, 4),
         "citation_recall": (1.0, 4),
         "checks_passed": (1.0, 4),

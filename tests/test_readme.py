@@ -24,6 +24,15 @@ def test_the_five_lines_run_as_printed(briefs: Settings) -> None:
     assert "[1]" in done.stdout
 
 
+def test_the_langchain_example_runs_as_printed(briefs: Settings) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    code = next(block for block in blocks if "rag.adapters" in block)
+    environment = os.environ | {"DATELINE_INDEX_DIR": str(briefs.index_dir), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "mediat" in done.stdout.casefold()
+
+
 def test_every_command_in_the_readme_exists() -> None:
     from rag.cli import main
 

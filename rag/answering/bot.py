@@ -10,19 +10,25 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from rag.answering.claims import check_claim, parse_claims
-from rag.answering.evidence import weigh
+from rag.answering.claims import check_claim, check_reading, parse_claims
+from rag.answering.evidence import pack, weigh
 from rag.answering.generator import Generator
 from rag.answering.prompt import build_grammar, fit
+from rag.answering.standalone import standalone
 from rag.errors import InputError, ModelCrashed, ModelError
 from rag.retrieval.retriever import Retriever
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
 from rag.types import ABSTENTION, Answer, Claim
 
+if TYPE_CHECKING:
+    from rag.answering.reader import Reader
+
 #: Passages put before the model; more costs time to first token on a CPU and distracts a small model.
 MOST_SHOWN = 4
+#: Words of them, once they are cut down to the sentences that matter.
+MOST_WORDS = 140
 #: Said on every answer of a server that does not follow grammars.
 FREE = "This server does not follow the grammar of answers, so claims may lack citations; those are marked."
 
@@ -33,12 +39,21 @@ class Bot:
     Args:
         retriever: where passages come from.
         generator: the language model; None answers with extracts.
+        reader: finds short answers and the sentences that matter; None does with words and embeddings alone.
         notes: lines to put on every answer, e.g. why there is no language model.
     """
 
-    def __init__(self, retriever: Retriever, generator: Generator | None = None, *, notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        retriever: Retriever,
+        generator: Generator | None = None,
+        *,
+        reader: Reader | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
         self.retriever = retriever
         self.generator = generator
+        self.reader = reader
         self.settings = retriever.settings
         self.notes = tuple(notes)
 
@@ -57,20 +72,28 @@ class Bot:
         """
         settings = settings or Settings.load(index_dir=index, model=model)
         retriever = Retriever.open(settings=settings)
+        reader, notes = None, []
+        try:
+            from rag.answering.reader import shipped_reader
+
+            reader = shipped_reader()
+        except ModelError as error:
+            notes.append(f"Without the reader, answers are worse: {error}")
         if settings.model == EXTRACTS:
-            return cls(retriever)
+            return cls(retriever, reader=reader, notes=notes)
         from rag.answering.models import open_generator
 
         try:
             generator = open_generator(settings)
             # A server may take a grammar and not follow it, without a word.
-            free = getattr(generator, "grammar_binds", True) is False
-            return cls(retriever, generator, notes=[FREE] if free else [])
+            if getattr(generator, "grammar_binds", True) is False:
+                notes.append(FREE)
+            return cls(retriever, generator, reader=reader, notes=notes)
         except ModelError as error:
             if settings.model != EMBEDDED_MODEL or (isinstance(error, ModelCrashed) and model):
                 retriever.close()
                 raise
-            return cls(retriever, notes=[f"Extracts only: {error}"])
+            return cls(retriever, reader=reader, notes=[*notes, f"Extracts only: {error}"])
 
     @property
     def model(self) -> str:
@@ -85,10 +108,11 @@ class Bot:
         source: str | Sequence[str] | None = None,
         since: str | None = None,
         until: str | None = None,
+        history: Sequence[Answer] = (),
         stop: Event | None = None,
     ) -> Answer:
         """The checked answer to one question; see `stream` for arguments and errors."""
-        for piece in self.stream(question, k=k, source=source, since=since, until=until, stop=stop):
+        for piece in self.stream(question, k=k, source=source, since=since, until=until, history=history, stop=stop):
             if isinstance(piece, Answer):
                 return piece
         raise AssertionError("stream ends with an Answer")  # pragma: no cover
@@ -101,6 +125,7 @@ class Bot:
         source: str | Sequence[str] | None = None,
         since: str | None = None,
         until: str | None = None,
+        history: Sequence[Answer] = (),
         stop: Event | None = None,
     ) -> Iterator[str | Answer]:
         """Yield the model's words as they come, then the checked Answer, last and once.
@@ -109,24 +134,31 @@ class Bot:
             question: 1 to 2,000 characters.
             k: passages to retrieve, default from the settings.
             source, since, until: filters, see `Retriever.search`.
+            history: earlier answers of the conversation, oldest first, for follow-ups such as "and where?".
             stop: when set, the model stops and what it wrote so far is checked.
 
         Raises:
             InputError: an empty or overlong question, or filters that make no sense.
         """
-        question = check_question(question)
+        asked = check_question(question)
+        question = standalone(asked, history)
         started = time.perf_counter()
         hits = self.retriever.search(question, k=k, source=source, since=since, until=until)
         timings = {"search": time.perf_counter() - started}
-        evidence = weigh(question, hits, self.retriever.embedder)
+        evidence = weigh(question, hits, self.retriever.embedder, self.reader)
         timings["evidence"] = time.perf_counter() - started - timings["search"]
 
         def answer(
             kind: Literal["model", "extracts", "abstention"], claims: Sequence[Claim] = (), **parts: Any
         ) -> Answer:
             timings["total"] = time.perf_counter() - started
-            values: dict[str, Any] = {"model": self.model, "versions": evidence.versions, "notes": self.notes} | parts
-            return Answer(question, question, kind, claims=tuple(claims), hits=evidence.hits, timings=timings, **values)
+            values: dict[str, Any] = {
+                "model": self.model,
+                "short": evidence.short if claims else (),
+                "versions": evidence.versions,
+                "notes": self.notes,
+            } | parts
+            return Answer(asked, question, kind, claims=tuple(claims), hits=evidence.hits, timings=timings, **values)
 
         if not evidence.extracts:
             # Nothing in the hits speaks of it: a small model would invent, so it is not asked.
@@ -137,9 +169,8 @@ class Bot:
             return
         try:
             room = self.generator.context_tokens - self.settings.answer_tokens
-            messages, shown = fit(
-                question, evidence.hits[:MOST_SHOWN], room=room, count_tokens=self.generator.count_tokens
-            )
+            packed = pack(evidence, passages=MOST_SHOWN, words=MOST_WORDS)
+            messages, shown = fit(question, packed, room=room, count_tokens=self.generator.count_tokens)
             written, pieces = "", 0
             for piece in self.generator.stream(
                 messages, grammar=build_grammar(shown), max_tokens=self.settings.answer_tokens, stop=stop
@@ -153,6 +184,8 @@ class Bot:
             return
         usage = {"prompt": self.generator.count_tokens(messages), "completion": pieces}
         claims = [check_claim(claim) for claim in parse_claims(written, evidence.hits[:shown])]
+        if self.reader:
+            claims = [check_reading(claim, question, self.reader) for claim in claims]
         if not claims or written.strip().startswith(ABSTENTION):
             yield answer("abstention", extracts=evidence.extracts, versions=(), usage=usage)
             return

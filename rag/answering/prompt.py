@@ -12,7 +12,7 @@ from string import Template
 from rag.answering.generator import Message
 from rag.errors import InputError, SettingsError
 from rag.resources import resource
-from rag.types import ABSTENTION, Hit, Passage
+from rag.types import ABSTENTION, Passage
 
 _VARIABLES = {
     "system.txt": frozenset[str](),
@@ -77,22 +77,22 @@ def build_grammar(passages: int) -> str:
 
 
 def fit(
-    question: str, hits: Sequence[Hit], *, room: int, count_tokens: Callable[[Sequence[Message]], int]
+    question: str, passages: Sequence[Passage], *, room: int, count_tokens: Callable[[Sequence[Message]], int]
 ) -> tuple[list[Message], int]:
-    """The longest prompt of the first hits that fits.
+    """The longest prompt of the first passages that fits.
 
     Args:
         room: most tokens the prompt may take.
         count_tokens: tokens of messages, chat template included.
 
     Returns:
-        The messages, and how many of the hits are in them (at least 1).
+        The messages, and how many of the passages are in them (at least 1).
 
     Raises:
         InputError: not even one passage fits beside the question.
     """
-    for shown in range(len(hits), 0, -1):
-        messages = build_messages(question, [hit.passage for hit in hits[:shown]])
+    for shown in range(len(passages), 0, -1):
+        messages = build_messages(question, passages[:shown])
         if (needed := count_tokens(messages)) <= room:
             return messages, shown
     raise InputError(

@@ -8,10 +8,12 @@ from rag.types import Answer, Citation, render_claim
 def headline(answer: Answer) -> str:
     """One line that says who speaks."""
     if answer.kind == "extracts":
-        return "Extracts: verbatim sentences from the articles, no language model."
+        return "Verbatim from the articles, found by Dateline's reader; no language model wrote this. (rag models list)"
     if answer.abstained:
         return "No answer: nothing in the articles supports one."
-    return f"Written by {answer.model} from the passages cited; check it against the quotes."
+    return (
+        f"Written by {answer.model} from the passages cited; check it against the quotes. Bigger ones: rag models list"
+    )
 
 
 def describe(citation: Citation) -> str:
@@ -20,9 +22,19 @@ def describe(citation: Citation) -> str:
     return f"{passage.title} — {passage.source or 'unknown source'}, {passage.published or 'undated'}"
 
 
+def short_answer(answer: Answer) -> str:
+    """The short answers with their marks, e.g. "“2,600 km” [1] or “2,670 km” [2]"; "" when there is none."""
+    return " or ".join(f"“{' '.join(c.quote.split())}” [{c.number}]" for c in answer.short)
+
+
 def show_answer(answer: Answer) -> str:
     """The answer, the versions that disagree, the numbered sources with their quotes, and what the checks found."""
-    lines = [headline(answer), "", answer.text]
+    lines = [headline(answer), ""]
+    if answer.standalone != answer.question:
+        lines += [f"Searched: {answer.standalone}", ""]
+    if answer.short:
+        lines += [f"In short: {short_answer(answer)}", ""]
+    lines.append(answer.text)
     for claim in answer.claims:
         lines += [f"  ! not confirmed — {problem}: “{claim.text}”" for problem in claim.problems]
     if answer.versions:

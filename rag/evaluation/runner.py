@@ -88,8 +88,8 @@ class Report:
 
 #: Measures that are rates of yes and no, one trial a question.
 _RATES = {
-    "recall_at_1", "recall_at_3", "recall_at_8", "exact_match", "contains_match", "abstention_accuracy",
-    "false_abstention", "verbatim_quotes",
+    "recall_at_1", "recall_at_3", "recall_at_8", "exact_match", "short_exact_match", "contains_match",
+    "abstention_accuracy", "false_abstention", "verbatim_quotes",
 }  # fmt: skip
 
 
@@ -162,6 +162,11 @@ def _ask(item: GoldItem, bot: Asker, retrieval_only: bool) -> Result:
     if item.answerable:
         scores["false_abstention"] = float(answer.abstained)
         scores["exact_match"], scores["token_f1"], scores["contains_match"] = metrics.answer_scores(text, item)
+        if answer.short:
+            short = " and ".join(dict.fromkeys(citation.quote for citation in answer.short))
+            scores["short_exact_match"], scores["short_f1"], _ = metrics.answer_scores(short, item)
+        else:
+            scores["short_exact_match"] = scores["short_f1"] = 0.0
         scores["citation_precision"], scores["citation_recall"] = metrics.citation_scores(answer, item)
     else:
         scores["abstention_accuracy"] = float(answer.abstained)
@@ -177,7 +182,10 @@ def _failed(item: GoldItem, scores: dict[str, float], retrieval_only: bool) -> d
         return {} if retrieval_only else {"abstention_accuracy": 0.0}
     zero = dict.fromkeys(("recall_at_1", "recall_at_3", "recall_at_8", "mrr_at_10"), 0.0) | scores
     if not retrieval_only:
-        names = ("exact_match", "token_f1", "contains_match", "citation_precision", "citation_recall")
+        names = (
+            *("exact_match", "token_f1", "contains_match", "short_exact_match", "short_f1"),
+            *("citation_precision", "citation_recall"),
+        )
         zero |= dict.fromkeys(names, 0.0) | {"false_abstention": 1.0}
     return zero
 

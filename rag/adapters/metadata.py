@@ -1,0 +1,26 @@
+"""What other frameworks are told about a passage, in values that survive JSON."""
+
+from __future__ import annotations
+
+from rag.types import Hit
+
+
+def metadata(hit: Hit) -> dict[str, str | int | float]:
+    """Where a passage stands and how it was found.
+
+    Returns:
+        article_id, title, source (may be ""), published (YYYY-MM-DD or ""), url (may be ""), start and end (character
+        offsets in the article), score (fused, higher is better, comparable within one search) and rank (from 1).
+    """
+    passage = hit.passage
+    return {
+        "article_id": passage.article_id,
+        "title": passage.title,
+        "source": passage.source,
+        "published": passage.published.isoformat() if passage.published else "",
+        "url": passage.url or "",
+        "start": passage.start,
+        "end": passage.end,
+        "score": hit.score,
+        "rank": hit.rank,
+    }

@@ -1,0 +1,213 @@
+"""The extractive reader: where in a text the answer to a question stands, and whether it stands there at all.
+
+A MiniLM encoder with a span head (SQuAD v2.0's formulation, Devlin et al. 2019, section 4.3), trained by training/ and
+shipped in models/reader as an int8 ONNX file; its tokenizer is that of the packaged embedding model.
+Knows nothing about hits, prompts or language models.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rag.errors import ModelBroken, ModelMissing
+from rag.resources import resource
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: Tokens of text read at once, and how many of them two neighbouring windows share.
+WINDOW, SHARED = 320, 96
+#: Longest answer, in tokens.
+LONGEST = 30
+QUESTION_TOKENS = 64
+#: Padded tokens computed at once; bounds the memory.
+BATCH_TOKENS = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The best span of a text, or of one region of it, for a question.
+
+    Attributes:
+        start, end: character offsets in the text, end exclusive; both 0 when the region holds no token.
+        score: span logits minus those of "no answer"; unbounded, higher is better, above 0 the model itself
+            prefers the span.
+        probability: in [0, 1], that the span answers the question; the score calibrated on held-out questions.
+    """
+
+    start: int
+    end: int
+    score: float
+    probability: float
+
+
+class Reader:
+    """Reads answers out of texts. Safe to share between threads.
+
+    Args:
+        folder: with model.onnx and manifest.json.
+        threads: CPU threads, 0 for the library's choice.
+
+    Raises:
+        ModelMissing: a file is not there.
+        ModelBroken: a file is damaged or does not match its checksum.
+    """
+
+    def __init__(self, folder: Path | None = None, *, threads: int = 0) -> None:
+        folder = folder or resource("models", "reader")
+        self.manifest = verify_reader(folder)
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        from rag.indexing.embedder import packaged_model_folder
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        # Threads that spin while they wait would take the cores from the language model.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session: Any = onnxruntime.InferenceSession(
+            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+        tokenizer: Any = Tokenizer.from_file(str(packaged_model_folder() / "tokenizer.json"))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        self._tokenizer = tokenizer
+        self._first = int(self._tokenizer.token_to_id("[CLS]"))
+        self._last = int(self._tokenizer.token_to_id("[SEP]"))
+        self.threshold: float = self.manifest["threshold"]
+
+    def read(
+        self, question: str, texts: Sequence[str], *, regions: Sequence[Sequence[tuple[int, int]]] | None = None
+    ) -> list[list[Reading]]:
+        """The best span in each region of each text.
+
+        Args:
+            question: cut after 64 tokens.
+            texts: of any length; long ones are read in overlapping windows.
+            regions: for each text, (start, end) offsets to look in, e.g. of its sentences; default the whole text.
+
+        Returns:
+            For each text one reading per region, in the order given.
+        """
+        if regions is None:
+            regions = [[(0, len(text))] for text in texts]
+        asked = self._tokenizer.encode(question, add_special_tokens=False).ids[:QUESTION_TOKENS]
+        rows: list[tuple[int, list[int], list[tuple[int, int]]]] = []
+        for number, text in enumerate(texts):
+            encoded = self._tokenizer.encode(text, add_special_tokens=False)
+            for left in range(0, max(1, len(encoded.ids) - SHARED), WINDOW - SHARED):
+                part = slice(left, left + WINDOW)
+                rows.append((number, encoded.ids[part], encoded.offsets[part]))
+        best: list[list[Reading]] = [[Reading(0, 0, -math.inf, 0.0)] * len(wanted) for wanted in regions]
+        rows.sort(key=lambda row: len(row[1]))
+        for batch in self._batches(rows, len(asked)):
+            starts, ends = self._logits(asked, [row[1] for row in batch])
+            for row, (number, ids, offsets) in enumerate(batch):
+                at = len(asked) + 2
+                null = float(starts[row, 0] + ends[row, 0])
+                found = _best_spans(
+                    starts[row, at : at + len(ids)], ends[row, at : at + len(ids)], offsets, regions[number]
+                )
+                for place, (start, end, score) in enumerate(found):
+                    if score - null > best[number][place].score:
+                        best[number][place] = Reading(start, end, score - null, self._probability(score - null))
+        return best
+
+    def _batches(self, rows: list[Any], question: int) -> list[list[Any]]:
+        batches: list[list[Any]] = []
+        for row in rows:
+            width = len(row[1]) + question + 3
+            if not batches or width * (len(batches[-1]) + 1) > BATCH_TOKENS:
+                batches.append([])
+            batches[-1].append(row)
+        return batches
+
+    def _logits(self, question: list[int], texts: list[list[int]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        import numpy as np
+
+        width = len(question) + 3 + max(map(len, texts))
+        ids = np.zeros((len(texts), width), dtype=np.int64)
+        types, mask = np.zeros_like(ids), np.zeros_like(ids)
+        for row, text in enumerate(texts):
+            tokens = [self._first, *question, self._last, *text, self._last]
+            ids[row, : len(tokens)] = tokens
+            mask[row, : len(tokens)] = 1
+            types[row, len(question) + 2 : len(tokens)] = 1
+        starts, ends = self._session.run(
+            ["start_logits", "end_logits"], {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+        )
+        return starts, ends
+
+    def _probability(self, score: float) -> float:
+        slope, intercept = self.manifest["calibration"]
+        return 1 / (1 + math.exp(-max(-60.0, min(60.0, slope * score + intercept))))
+
+
+def _best_spans(
+    starts: NDArray[np.float32],
+    ends: NDArray[np.float32],
+    offsets: Sequence[tuple[int, int]],
+    regions: Sequence[tuple[int, int]],
+) -> list[tuple[int, int, float]]:
+    """(start, end, score) of the best span that lies wholly in each region; score -inf where there is none."""
+    import numpy as np
+
+    found: list[tuple[int, int, float]] = []
+    left = np.array([a for a, _ in offsets], dtype=np.int64)
+    right = np.array([b for _, b in offsets], dtype=np.int64)
+    for low, high in regions:
+        inside = np.flatnonzero((left >= low) & (right <= high))
+        if not len(inside):
+            found.append((0, 0, -math.inf))
+            continue
+        first, last = int(inside[0]), int(inside[-1]) + 1
+        sums = starts[first:last, None] + ends[None, first:last]
+        width = last - first
+        # A span ends where it starts or later, and has at most LONGEST tokens.
+        allowed = np.tri(width, dtype=bool).T & np.tri(width, k=LONGEST - 1, dtype=bool)
+        sums = np.where(allowed, sums, -np.inf)
+        a, b = divmod(int(np.argmax(sums)), width)
+        found.append((int(left[first + a]), int(right[first + b]), float(sums[a, b])))
+    return found
+
+
+@cache
+def shipped_reader() -> Reader:
+    """The reader that comes with the package, loaded once.
+
+    Raises:
+        ModelMissing, ModelBroken: see `Reader`.
+    """
+    return Reader()
+
+
+def verify_reader(folder: Path) -> dict[str, Any]:
+    """The manifest of a reader whose files are all there and match their checksums.
+
+    Raises:
+        ModelMissing, ModelBroken: see `Reader`.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        with (folder / "model.onnx").open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelMissing(
+            f"The reader in {folder} cannot be read: {error}.", "Restore models/ from the repository, or reinstall."
+        ) from error
+    except ValueError as error:
+        raise ModelBroken(f"{folder}/manifest.json is damaged: {error}.", "Restore it from the repository.") from error
+    if sha256 != manifest.get("sha256"):
+        raise ModelBroken(
+            f"The reader {folder}/model.onnx has the sha256 {sha256}, not {manifest.get('sha256')}.",
+            "Restore models/ from the repository, or reinstall.",
+        )
+    return manifest

@@ -1,0 +1,159 @@
+"""A follow-up question made complete from the turn before, so that it can be searched.
+
+By rule, since a person must be able to foresee what is searched, and a small model is not to be trusted with it.
+Knows nothing about search or models.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rag.text import STOP_WORDS, content_stems
+from rag.types import Answer
+
+_LEAD = re.compile(r"^(?:(?:and|but|so|ok|okay|then|also|well)\b[ ,]*)+", re.I)
+_ASKS = re.compile(
+    r"(?:at|in|on|from|since|until|by|to|for|with)? ?\b(?:how (?:many|much|long|far|big|large|old|often|tall|high)|"
+    r"(?:what|which) (?:day|date|year|month|time|country|city|place)|who(?:m|se)?|what|which|when|where|why|how)\b",
+    re.I,
+)
+_FILLER = frozenset("exactly precisely else then again instead there that this it so else though".split())
+_ABOUT = re.compile(r"^(?:what|how) about\s+(.+)$", re.I)
+_PHRASE = re.compile(r"^(in|on|at|by|for|from|to|with|near|after|before|during|since|until)\s+(.+)$", re.I)
+_PERSON = re.compile(r"\b(he|she|him|his|her|hers)\b", re.I)
+_THING = re.compile(r"\b(?:it|its|they|them|their|theirs|those|these)\b|\b(?:this|that)(?= ?\??$)", re.I)
+_NAME = re.compile(r"\b[A-ZÀ-ÖØ-Þ][\w’'-]*(?:\s+(?:al-|de |bin |van )?[A-ZÀ-ÖØ-Þ][\w’'-]*)*")
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_THE = re.compile(r"\bthe\s+((?:[\w’'-]+\s*){1,5})")
+_VERB = re.compile(
+    r"^(?:is|are|was|were|be|been|do|does|did|has|have|had|can|could|will|would|may|might|must|should|\w+ed|held|met|"
+    r"won|led|made|said|took|gave|began|broke|fell|rose|signed|lie|lies|last|lasts|collapse|fail|want|say|hold|holds|mean|happen|start|end)$"
+)
+_POSSESSIVE = frozenset("his her hers its their theirs".split())
+
+
+def standalone(question: str, history: Sequence[Answer] = ()) -> str:
+    """The question as it is searched: complete in itself when it leans on the turn before, else unchanged.
+
+    "and where?" after "When was the ceasefire signed?" becomes "Where was the ceasefire signed?"; "what about Turkey?"
+    and "and in 2023?" replace the name, the year or the phrase of that kind; "he" and "it" become the last name or
+    thing spoken of.
+
+    Args:
+        question: what the person typed.
+        history: the answers so far, oldest first; only the last is looked at.
+    """
+    asked = " ".join(question.split())
+    if not history or not asked:
+        return asked
+    before = history[-1].standalone.rstrip(" ?.!")
+    bare = _LEAD.sub("", asked).rstrip(" ?.!")
+    if not bare:
+        return asked
+    wh = _ASKS.match(bare)
+    if wh and not _content(bare[wh.end() :]) and not re.search(r"\b(?:is|was|are|were|did|do|does)\b", bare):
+        return _ask_again(wh.group(), before)
+    if about := _ABOUT.match(bare):
+        return _replace(about.group(1), before)
+    if (
+        not wh
+        and not _VERB.match(bare.split()[0].casefold())
+        and (asked[:3].casefold() == "and" or _PHRASE.match(bare))
+    ):
+        return _replace(bare, before)
+    return _resolve(asked, before, history[-1])
+
+
+def _content(text: str) -> list[str]:
+    return [word for word in re.findall(r"\w+", text.casefold()) if word not in STOP_WORDS | _FILLER]
+
+
+def _ask_again(wh: str, before: str) -> str:
+    """The question before, with its question words replaced."""
+    old = _ASKS.match(before)
+    if not old:
+        return f"{_capital(wh)}: {before}?"
+    rest = before[old.end() :].strip()
+    # "How many people died" asked again with "where": what was counted stays, and so does the verb.
+    if re.match(r"how (?:many|much)\b", old.group(), re.I) and not re.match(r"how", wh, re.I):
+        rest = f"did {rest}" if not _VERB.match(rest.split(" ")[0]) and wh.casefold() not in ("who", "what") else rest
+    return f"{_capital(wh)} {rest}?"
+
+
+def _replace(said: str, before: str) -> str:
+    """The question before with its part of the same kind replaced: a year, a phrase, a name; else both together."""
+    said = re.sub(r"^the same (?:for|in|with)\s+", "", said)
+    if (year := _YEAR.search(said)) and _YEAR.search(before):
+        return _YEAR.sub(year.group(), before) + "?"
+    if phrase := _PHRASE.match(said):
+        like = re.compile(rf"\b{phrase.group(1)}\s+(?:the\s+)?[\w’'-]+(?:\s+[A-Z][\w’'-]*)*$", re.I)
+        if like.search(before):
+            return like.sub(said, before) + "?"
+        return f"{before} {said}?"
+    names = [m for m in _NAME.finditer(before) if m.start() > 0]
+    if names and _NAME.match(said):
+        last = names[-1]
+        return f"{before[: last.start()]}{said}{before[last.end() :]}?"
+    return f"{before}, {said}?"
+
+
+def _resolve(asked: str, before: str, answer: Answer) -> str:
+    """The question with a pronoun that has nothing to refer to in it replaced by the last name or thing."""
+    found = _PERSON.search(asked)
+    if found and not _names(asked[: found.start()]):
+        people = [name for name in _names(_said(answer)) if name.casefold() not in before.casefold() or " " in name]
+        people = people or _names(before)
+        if people:
+            return _put(asked, found, people[0])
+        return asked
+    found = _THING.search(asked)
+    # With words of its own before it, a pronoun speaks of those: "Which minister said that it would …"
+    left = asked[: found.start()] if found else ""
+    if found and len(_content(left)) <= 1 and not _names(left) and " that " not in left:
+        thing = _thing(before)
+        if thing and not set(content_stems(thing)) & set(content_stems(asked)):
+            return _put(asked, found, thing)
+    return asked
+
+
+def _put(asked: str, found: re.Match[str], name: str) -> str:
+    word = found.group().casefold()
+    # "her" before another word is a possessive: "her team", but "met her in".
+    owns = (
+        word in _POSSESSIVE
+        and re.match(r"\s+[a-z]", asked[found.end() :])
+        and not re.match(r"\s+(?:in|at|on|to|by|from|with|and)\b", asked[found.end() :])
+    )
+    if owns:
+        name += "'" if name.endswith("s") else "'s"
+    return asked[: found.start()] + (_capital(name) if found.start() == 0 else name) + asked[found.end() :]
+
+
+def _said(answer: Answer) -> str:
+    return " ".join([citation.quote for citation in answer.short] or [claim.text for claim in answer.claims])
+
+
+def _names(text: str) -> list[str]:
+    return [m.group() for m in _NAME.finditer(text) if m.group().casefold() not in STOP_WORDS]
+
+
+def _thing(before: str) -> str:
+    """What a question is about: "the ceasefire" of "When was the ceasefire signed", else its last name."""
+    if match := _THE.search(before):
+        kept = []
+        for word in match.group(1).split():
+            if _VERB.match(word) or word.casefold() in STOP_WORDS - {"of", "between"}:
+                break
+            kept.append(word)
+        while kept and kept[-1] in ("of", "between"):
+            kept.pop()
+        if kept:
+            return "the " + " ".join(kept)
+    names = [m.group() for m in _NAME.finditer(before) if m.start() > 0]
+    return names[-1] if names else ""
+
+
+def _capital(text: str) -> str:
+    text = text.strip()
+    return text[:1].upper() + text[1:]

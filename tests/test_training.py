@@ -1,0 +1,134 @@
+"""How training data is made and kept apart from what is measured on, and that what was trained is what runs."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag.resources import resource
+from training import negatives
+from training.adapter_data import reply
+from training.export_adapter import permuted
+from training.measure_reader import Outcome, f1, summary
+from training.sources import HELD_OUT_FROM, Example, Guard, _detokenise, guard, held_out_articles, news, squad
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+CONTEXT = (
+    "Anna Berg became mayor of Lund in 1998, the first woman in the office. The town hall burned down in 2004. "
+    "Karl Lindgren led the inquiry into the fire, which lasted for three years and cost the town a good deal of money."
+)
+EXAMPLE = Example("Who became the first mayor in 1998?", CONTEXT, ((0, 9),), "test", group="a")
+
+
+def test_the_guard_knows_a_forbidden_run_of_words() -> None:
+    kept_out = Guard([CONTEXT], ["Who led the inquiry?"])
+    assert kept_out.leaks("He said: " + CONTEXT[70:170].upper())
+    assert kept_out.leaks("The town hall burned down in 2004")
+    assert not kept_out.leaks(
+        "The town hall burned in the spring, and nobody knows to this day who was to blame for it."
+    )
+    assert kept_out.asks("who LED the inquiry")
+    assert not kept_out.asks("Who led the choir?")
+
+
+def test_the_sentence_with_the_answer_is_taken_out() -> None:
+    made = negatives.without_answer(EXAMPLE)
+    assert made is not None
+    assert made.answers == ()
+    assert made.context.startswith("The town hall burned down")
+    again = Example("Who?", CONTEXT + " Anna Berg agreed.", ((0, 9),), "test")
+    assert negatives.without_answer(again) is None
+
+
+def test_names_and_numbers_are_swapped_for_others_of_the_text() -> None:
+    for seed in range(5):
+        made = negatives.swapped_name(EXAMPLE, random.Random(seed))
+        assert made is not None
+        assert made.question == "Who became the first mayor in 2004?"
+        assert made.answers == ()
+
+
+def test_a_word_becomes_its_opposite() -> None:
+    made = negatives.opposite(EXAMPLE, random.Random(0))
+    assert made is not None
+    assert made.question == "Who became the last mayor in 1998?"
+
+
+def test_near_misses_do_not_hold_the_answer() -> None:
+    other = Example("Who won?", "The mayor of Malmö took office in 1998 as the first of her party.", ((0, 9),), "test")
+    first, *_ = negatives.near_misses([EXAMPLE, other], 0)
+    assert (first.question, first.context, first.answers) == (EXAMPLE.question, other.context, ())
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "said"),
+    [
+        ("Who mediated?", "Turkey and Qatar", "Turkey and Qatar mediated."),
+        ("When was the ceasefire signed?", "19 October 2025", "The ceasefire was signed on 19 October 2025."),
+        ("When was the hall opened?", "1998", "The hall was opened in 1998."),
+        ("In what year did the Saracens first raid the coast of the island?", "827,", "827."),
+        ("Who was there?", "see [1]", None),
+        ("Who was there?", "  ", None),
+    ],
+)
+def test_answers_become_short_sentences(question: str, answer: str, said: str | None) -> None:
+    assert reply(question, answer) == said
+
+
+def test_treebank_tokens_are_joined_with_their_offsets() -> None:
+    text, offsets = _detokenise("`` We -LRB- all -RRB- know , '' he did n't say .".split())
+    assert text == '"We (all) know," he didn\'t say.'
+    assert [text[a:b] for a, b in offsets] == [
+        '"',
+        "We",
+        "(",
+        "all",
+        ")",
+        "know",
+        ",",
+        '"',
+        "he",
+        "did",
+        "n't",
+        "say",
+        ".",
+    ]
+
+
+def test_squad_measures_by_hand() -> None:
+    assert f1("the Turkish envoy", ["Turkish envoy Cihad"]) == pytest.approx(0.8)
+    outcomes = [
+        Outcome(0, True, 2.0, 1.0, 1.0),
+        Outcome(0, True, -2.0, 1.0, 1.0),
+        Outcome(1, False, -1.0, 0.0, 0.0),
+        Outcome(1, False, 1.0, 0.0, 0.0),
+    ]
+    assert summary(outcomes, 0.0) == {
+        "n": 4, "em": 0.5, "f1": 0.5, "answerable_f1": 0.5, "refused_wrongly": 0.5, "span_f1": 1.0,
+        "unanswerable_refused": 0.5,
+    }  # fmt: skip
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the public data sets in ../shared, see training/README.md")
+def test_nothing_measured_on_passes_the_guard() -> None:
+    kept_out = guard(SHARED, resource())
+    dev = list(squad(SHARED / "data/squad-dev/dev-v2.0.json.xz", "dev"))
+    assert all(kept_out.leaks(context) for context in {e.context for e in dev})
+    assert all(kept_out.asks(e.question) for e in dev)
+    gold = [*(SHARED / "gold").glob("*.jsonl"), *resource("eval", "gold").glob("*.jsonl")]
+    for file in gold:
+        assert all(kept_out.asks(json.loads(line)["question"]) for line in file.read_text("utf-8").splitlines() if line)
+    _, questions = news(SHARED / "data/realtimeqa")
+    held = [q for q in questions if q.asked >= HELD_OUT_FROM]
+    assert held
+    assert all(kept_out.asks(q.question) for q in held)
+    assert {a for q in held for a in q.articles} == held_out_articles(questions)
+
+
+def test_the_permutation_is_that_of_the_rotary_embedding() -> None:
+    rows = np.arange(8)[:, None]  # two heads of four: halves (0 1 | 2 3) become pairs (0 2, 1 3)
+    assert permuted(rows, 2).ravel().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]

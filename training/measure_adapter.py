@@ -1,0 +1,217 @@
+"""Measure what writes the answers, on data that nothing was trained on.
+
+    python -m training.measure_adapter --shared ../shared --answerer adapter --n 200
+    python -m training.measure_adapter --shared ../shared --answerer base --n 200
+    python -m training.measure_adapter --shared ../shared --answerer reader --n 200
+
+Sets: SQuAD v1.1 dev with its paragraph, and with four passages of which one is right; SQuAD v2.0 dev's questions
+without an answer; RealTimeQA's held-out weeks with a supporting article. A language model gets the product's prompt
+and grammar; `--packed` cuts passages down with the reader first, as the product does. The questions are drawn with a
+fixed seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from rag.answering.claims import parse_claims
+from rag.answering.evidence import pack as pack_evidence
+from rag.answering.evidence import weigh
+from rag.answering.llama import LlamaGenerator
+from rag.answering.models import embedded_path
+from rag.answering.prompt import build_grammar, build_messages
+from rag.answering.reader import Reader
+from rag.evaluation.metrics import contains, wilson
+from rag.indexing.embedder import SentenceTransformerEmbedder
+from rag.indexing.splitter import split
+from rag.types import ABSTENTION, Article, Hit, Passage
+from training.measure_reader import f1
+from training.sources import HELD_OUT_FROM, news, squad
+
+
+@dataclass(frozen=True)
+class Case:
+    """A question with the passages given; `right` holds the numbers (from 1) of those with the answer."""
+
+    question: str
+    passages: tuple[Passage, ...]
+    answers: tuple[str, ...]
+    right: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What an answerer wrote: its words without marks ("" when it refused), and the passages it cites."""
+
+    text: str
+    cited: frozenset[int]
+    first_token: float = 0.0
+    total: float = 0.0
+    prompt: int = 0
+
+
+def passage(number: int, text: str, title: str, source: str = "wikipedia.org", published: str = "") -> Passage:
+    """A passage as the product numbers it."""
+    when = date.fromisoformat(published[:10]) if published else date(2016, 6, 1)
+    return Passage(f"a{number}#0-{len(text)}", f"a{number}", text, 0, len(text), title, source, when)
+
+
+def squad_cases(path: Path, n: int, seed: int, *, distractors: int = 0, answerable: bool = True) -> list[Case]:
+    """SQuAD questions with their paragraph, among `distractors` others of the same page that lack the answer."""
+    rng = random.Random(seed)
+    found = [e for e in squad(path, "dev") if bool(e.answers) == answerable]
+    pages: dict[str, list[str]] = {}
+    for e in found:
+        if e.context not in pages.setdefault(e.title, []):
+            pages[e.title].append(e.context)
+    cases = []
+    for e in rng.sample(found, n):
+        answers = tuple(dict.fromkeys(e.context[a:b] for a, b in e.answers))
+        others = [c for c in pages[e.title] if c != e.context and not any(a.lower() in c.lower() for a in answers)]
+        texts = [e.context, *rng.sample(others, min(distractors, len(others)))]
+        rng.shuffle(texts)
+        title = e.title.replace("_", " ")
+        given = tuple(passage(i, text, title) for i, text in enumerate(texts, 1))
+        cases.append(Case(e.question, given, answers, frozenset({texts.index(e.context) + 1} if answers else ())))
+    return cases
+
+
+def quiz_cases(folder: Path, n: int, seed: int, embedder: SentenceTransformerEmbedder) -> list[Case]:
+    """Held-out quiz questions with the four passages of a supporting article that are nearest to the question."""
+    articles, questions = news(folder)
+    held = [q for q in questions if q.asked >= HELD_OUT_FROM and q.supported_by]
+    cases = []
+    for q in random.Random(seed).sample(held, n):
+        a = articles[q.supported_by[0]]
+        article = Article(
+            a.id,
+            a.title,
+            a.body,
+            source=a.source,
+            published=date.fromisoformat(a.published[:10]) if a.published else None,
+        )
+        pieces = split(article, embedder.count_tokens, tokens=96, overlap=24)
+        vectors = (
+            embedder.encode([q.question], kind="query")
+            @ embedder.encode([f"{p.title}. {p.text}" for p in pieces], kind="passage").T
+        )
+        best = [pieces[i] for i in np.argsort(-vectors[0])[:4]]
+        right = frozenset(i for i, p in enumerate(best, 1) if any(contains(p.text, x) for x in q.answers))
+        cases.append(Case(q.question, tuple(best), q.answers, right))
+    return cases
+
+
+def writer(generator: LlamaGenerator, pack: Callable[[Case], Sequence[Passage]] | None) -> Callable[[Case], Said]:
+    """A language model with the product's prompt and grammar."""
+
+    def answer(case: Case) -> Said:
+        started = time.perf_counter()
+        given = list(pack(case)) if pack else list(case.passages)
+        messages = build_messages(case.question, given)
+        while generator.count_tokens(messages) > generator.context_tokens - 100 and len(given) > 1:
+            given = given[:-1]
+            messages = build_messages(case.question, given)
+        text, first = "", 0.0
+        for piece in generator.stream(messages, grammar=build_grammar(len(given)), max_tokens=80):
+            first = first or time.perf_counter() - started
+            text += piece
+        total = time.perf_counter() - started
+        prompt = generator.count_tokens(messages)
+        if text.strip().startswith(ABSTENTION):
+            return Said("", frozenset(), first, total, prompt)
+        hits = [Hit(p, 1.0, i) for i, p in enumerate(given, 1)]
+        claims = parse_claims(text, hits)
+        ids = {p.id: i for i, p in enumerate(case.passages, 1)}
+        cited = frozenset(ids[c.passage.id] for claim in claims for c in claim.citations)
+        return Said(" ".join(claim.text for claim in claims), cited, first, total, prompt)
+
+    return answer
+
+
+def extractor(reader: Reader) -> Callable[[Case], Said]:
+    """The reader's best span, or a refusal below its threshold."""
+
+    def answer(case: Case) -> Said:
+        started = time.perf_counter()
+        readings = [found[0] for found in reader.read(case.question, [p.text for p in case.passages])]
+        number = max(range(len(readings)), key=lambda i: readings[i].score)
+        took = time.perf_counter() - started
+        if readings[number].score < reader.threshold:
+            return Said("", frozenset(), took, took)
+        text = case.passages[number].text[readings[number].start : readings[number].end]
+        return Said(text, frozenset({number + 1}), took, took)
+
+    return answer
+
+
+def measured(cases: Sequence[Case], answer: Callable[[Case], Said]) -> dict[str, object]:
+    """Token F1 (SQuAD's), contains-match, right citations among the answers given, refusals, seconds."""
+    said = [answer(case) for case in cases]
+    n = len(cases)
+    refused = sum(not s.text for s in said)
+    low, high = wilson(refused, n)
+    figures: dict[str, object] = {"n": n, "refused": f"{refused / n:.3f} ({low:.3f} to {high:.3f})"}
+    if cases[0].answers:
+        scores = np.array([f1(s.text, c.answers) if s.text else 0.0 for s, c in zip(said, cases, strict=True)])
+        error = 1.96 * scores.std() / np.sqrt(n)
+        held = sum(any(contains(s.text, a) for a in c.answers) for s, c in zip(said, cases, strict=True))
+        low, high = wilson(held, n)
+        given = [(s, c) for s, c in zip(said, cases, strict=True) if s.text]
+        right = sum(bool(s.cited) and s.cited <= c.right for s, c in given)
+        figures |= {
+            "f1": f"{scores.mean():.3f} ({scores.mean() - error:.3f} to {scores.mean() + error:.3f})",
+            "contains": f"{held / n:.3f} ({low:.3f} to {high:.3f})",
+            "right_citation": f"{right / max(1, len(given)):.3f} of {len(given)}",
+        }
+    figures |= {
+        "first_token_s": f"{np.median([s.first_token for s in said]):.2f}",
+        "total_s": f"{np.median([s.total for s in said]):.2f}",
+        "prompt_tokens": f"{np.mean([s.prompt for s in said]):.0f}",
+    }
+    return figures
+
+
+def main() -> None:
+    """Print one line of figures per set."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shared", type=Path, required=True)
+    parser.add_argument("--answerer", required=True, help="adapter, base, reader, or a path to an adapter's GGUF")
+    parser.add_argument("--n", type=int, default=200)
+    parser.add_argument("--packed", action="store_true")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    reader, embedder = Reader(), SentenceTransformerEmbedder()
+    if options.answerer == "reader":
+        answer = extractor(reader)
+    else:
+        named = {"base": None, "adapter": Path("models/adapter/adapter.gguf")}
+        lora = named.get(options.answerer, Path(options.answerer))
+        generator = LlamaGenerator(embedded_path(), context_tokens=2048, lora_path=lora, extra_buffers=True)
+
+        def packed(case: Case) -> Sequence[Passage]:
+            hits = [Hit(p, 1.0, i) for i, p in enumerate(case.passages, 1)]
+            return pack_evidence(weigh(case.question, hits, embedder, reader), passages=4, words=140)
+
+        answer = writer(generator, packed if options.packed else None)
+    dev = options.shared / "data/squad-dev"
+    sets = {
+        "v1.1, its paragraph": squad_cases(dev / "dev-v1.1.json.xz", options.n, options.seed),
+        "v1.1, four passages": squad_cases(dev / "dev-v1.1.json.xz", options.n, options.seed, distractors=3),
+        "v2.0, unanswerable": squad_cases(dev / "dev-v2.0.json.xz", options.n, options.seed, answerable=False),
+        "held-out weeks": quiz_cases(options.shared / "data/realtimeqa", options.n, options.seed, embedder),
+    }
+    for name, cases in sets.items():
+        print(f"{name:22} {json.dumps(measured(cases, answer))}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
