@@ -16,6 +16,8 @@ from rag.settings import Settings
 from rag.types import Answer, Claim
 
 EXAMPLES = ["Who mediated?", "When was the ceasefire signed?", "How long is the border?", "Who won the World Cup?"]
+#: Conversations whose last answer is remembered for follow-ups, oldest forgotten first.
+MOST_THREADS = 1000
 CSS = """
 .dl-claim {margin: .2em 0} .dl-failed {border-left: 3px solid #b45309; padding-left: .6em}
 .dl-note {opacity: .8; font-size: .9em} .dl-source {margin: .4em 0} blockquote {margin: .2em 0 .2em 1em}
@@ -25,6 +27,8 @@ CSS = """
 def render(answer: Answer) -> str:
     """The answer as HTML; every piece of article or model text is escaped."""
     parts = [f'<div class="dl-note">{_text(headline(answer))}</div>']
+    if answer.standalone != answer.question:
+        parts.append(f'<div class="dl-note">Searched: {_text(answer.standalone)}</div>')
     if answer.abstained:
         parts.append(f"<p><b>{_text(answer.text)}</b></p>")
     if answer.short:
@@ -78,15 +82,28 @@ def _is_web(url: str | None) -> bool:
     return bool(url) and str(url).startswith(("http://", "https://"))
 
 
+def _speaker(bot: Bot) -> str:
+    if bot.generator is None:
+        return "Answers are verbatim sentences, found by Dateline's reader; no language model writes."
+    return f"Answers are written by **{bot.model}**."
+
+
 def build(bot: Bot) -> gr.Blocks:
     """The page around one bot."""
 
-    def respond(message: str, history: list[dict[str, Any]]) -> Iterator[gr.HTML | str]:
+    threads: dict[str | None, list[Answer]] = {}
+
+    def respond(message: str, history: list[dict[str, Any]], request: gr.Request) -> Iterator[gr.HTML | str]:
         stop = Event()
         written = ""
+        # An empty conversation begins a new thread; what was answered before stays this page's own.
+        earlier = [*threads.get(request.session_hash, [])] if history else []
         try:
-            for piece in bot.stream(message, stop=stop):
+            for piece in bot.stream(message, history=earlier, stop=stop):
                 if isinstance(piece, Answer):
+                    threads[request.session_hash] = [piece]
+                    if len(threads) > MOST_THREADS:
+                        threads.pop(next(iter(threads)))
                     yield gr.HTML(render(piece))
                 else:
                     written += piece
@@ -107,8 +124,8 @@ def build(bot: Bot) -> gr.Blocks:
     with gr.Blocks(title="Dateline", analytics_enabled=False) as page:
         gr.Markdown("# Dateline")
         gr.Markdown(
-            f"{status.articles} articles, {status.passages} passages. Answers come from **{bot.model}**; "
-            "every claim names its passage. A bigger model: `rag models list`."
+            f"{status.articles} articles, {status.passages} passages. {_speaker(bot)} "
+            "Every claim names its passage. Other models: `rag models list`, then `rag chat --model NAME`."
         )
         gr.ChatInterface(
             respond,

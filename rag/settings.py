@@ -49,7 +49,7 @@ class Settings:
     embedding_model: str = PACKAGED_EMBEDDING_MODEL
     passage_tokens: int = 96
     passage_overlap: int = 24
-    model: str = EMBEDDED_MODEL
+    model: str = EXTRACTS
     endpoint_model: str = ""
     api_key: str = ""
     context_tokens: int = 2048

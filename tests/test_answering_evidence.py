@@ -1,0 +1,85 @@
+"""Evidence packing by hand, and the reader's part in the ranking."""
+
+from __future__ import annotations
+
+from rag.answering.evidence import Candidate, Evidence, pack, rank_sentences, weigh
+from rag.answering.reader import Reader
+from rag.indexing.embedder import SentenceTransformerEmbedder
+from rag.types import Citation, Hit, Passage
+
+FIRST = "Rain fell all day. Anna Berg opened the fair. She praised the builders. The band played on."
+SECOND = "The fair cost two million crowns. Few people came."
+
+
+def hit(number: int, text: str) -> Hit:
+    return Hit(Passage(f"a{number}#0-{len(text)}", f"a{number}", text, 0, len(text), f"Title {number}"), 1.0, number)
+
+
+def candidate(number: int, text: str, quote: str, score: float) -> Candidate:
+    start = text.index(quote)
+    return Candidate(number, Citation(number, hit(number, text).passage, start, start + len(quote)), score, 0.0)
+
+
+EVIDENCE = Evidence(
+    (hit(1, FIRST), hit(2, SECOND)),
+    (
+        candidate(1, FIRST, "She praised the builders.", 0.9),
+        candidate(2, SECOND, "The fair cost two million crowns.", 0.8),
+        candidate(1, FIRST, "The band played on.", 0.7),
+        candidate(2, SECOND, "Few people came.", 0.2),
+    ),
+    (),
+    (),
+)
+
+
+def packed(words: int, passages: int = 4) -> list[str]:
+    return [passage.text for passage in pack(EVIDENCE, passages=passages, words=words)]
+
+
+def test_the_best_sentences_are_packed_with_the_one_before_them() -> None:
+    # 4 words of the best, 5 of the one before it, 6 of the second passage's first.
+    assert packed(15) == ["Anna Berg opened the fair. She praised the builders.", "The fair cost two million crowns."]
+    assert packed(19) == [
+        "Anna Berg opened the fair. She praised the builders. The band played on.",
+        "The fair cost two million crowns.",
+    ]
+
+
+def test_gaps_are_shown_and_offsets_stay() -> None:
+    evidence = Evidence(EVIDENCE.hits[:1], (candidate(1, FIRST, "The band played on.", 0.9),), (), ())
+    with_gap = Evidence(
+        evidence.hits,
+        (candidate(1, FIRST, "Rain fell all day.", 0.9), candidate(1, FIRST, "The band played on.", 0.8)),
+        (),
+        (),
+    )
+    (passage,) = pack(with_gap, passages=4, words=9)
+    assert passage.text == "Rain fell all day. … The band played on."
+    assert (passage.id, passage.start, passage.end) == (evidence.hits[0].passage.id, 0, len(FIRST))
+
+
+def test_the_best_sentence_is_taken_however_long_and_passages_are_bounded() -> None:
+    assert packed(1) == ["She praised the builders."]
+    assert packed(100, passages=1) == ["Anna Berg opened the fair. She praised the builders. The band played on."]
+
+
+def test_the_reader_raises_the_sentence_that_answers() -> None:
+    embedder, reader = SentenceTransformerEmbedder(), Reader()
+    hits = [hit(1, FIRST), hit(2, SECOND)]
+    evidence = weigh("How much did the fair cost?", hits, embedder, reader)
+    best = evidence.ranked[0]
+    assert best.citation.quote == "The fair cost two million crowns."
+    assert best.span is not None
+    assert best.span.quote in ("two million crowns", "two million")
+    assert evidence.short == (best.span,)
+    plain = {c.citation.quote: c.score for c in rank_sentences("How much did the fair cost?", hits, embedder)}
+    gained = {c.citation.quote: c.score - plain[c.citation.quote] for c in evidence.ranked}
+    assert max(gained, key=lambda quote: gained[quote]) == best.citation.quote
+
+
+def test_an_exact_number_is_not_answered_without_one() -> None:
+    embedder = SentenceTransformerEmbedder()
+    hits = [hit(1, "Hundreds of trucks waited at the border. Drivers slept in their cabs.")]
+    assert rank_sentences("How many trucks exactly waited at the border?", hits, embedder) == []
+    assert rank_sentences("How many trucks waited at the border?", hits, embedder)
