@@ -1,12 +1,13 @@
 """Retrieval on RealTimeQA: what each choice of the retriever is worth, and other tools on the same passages.
 
-    python benchmarks/retrieval.py QUESTIONS ARTICLES --work /tmp/retrieval [--questions 200] [--tools]
+    python benchmarks/retrieval.py QUESTIONS ARTICLES --work /tmp/retrieval [--questions 200] [--held-out] [--tools]
 
 Draws questions with a supporting article and keeps the articles that their web search gave (at most two that hold the
 answer and two that do not, of each question); every kept article is searched for every question. A hit is a passage of
 a supporting article that holds the answer. Rows are printed for dev (even ISO weeks, on which choices are made) and
 test (odd weeks), the change against the default with the p of a paired test (McNemar for Hits@4, sign flips for
 MRR@10).
+`--held-out` draws from the questions that the reader was not trained on; `--answers` asks the bot itself.
 Vectors are kept in --work, so a second run takes minutes. `--tools` needs: pip install -e '.[benchmarks]'
 """
 
@@ -27,11 +28,13 @@ from typing import Any
 import numpy as np
 
 import rag.retrieval.retriever as retriever_module
+from rag.answering.bot import Bot
 from rag.articles.load import load
 from rag.evaluation import metrics
 from rag.evaluation.compare import mcnemar, sign_flip
 from rag.evaluation.gold import GoldItem
 from rag.evaluation.public import realtimeqa
+from rag.evaluation.runner import run
 from rag.indexing import build
 from rag.indexing.embedder import SentenceTransformerEmbedder
 from rag.retrieval.reader import shipped_reader
@@ -43,7 +46,8 @@ from rag.types import Hit, Passage
 DEPTH = 100
 #: The reader learned from RealTimeQA questions asked before this day (training/README.md), and from none since.
 HELD_OUT = date(2023, 9, 1)
-RERANKED = 20
+RERANKED = retriever_module.RERANKED
+TOKENS, OVERLAP = Settings.load({}).passage_tokens, Settings.load({}).passage_overlap
 Row = int
 
 
@@ -85,8 +89,8 @@ class Searched:
     """An index of the articles, and both rankings of every question."""
 
     def __init__(
-        self, work: Path, name: str, items: Sequence[GoldItem], embedder: KeptEmbedder, *, tokens: int = 96,
-        overlap: int = 24, text: Callable[[Passage], str] | None = None,
+        self, work: Path, name: str, items: Sequence[GoldItem], embedder: KeptEmbedder, *, tokens: int = TOKENS,
+        overlap: int = OVERLAP, text: Callable[[Passage], str] | None = None,
     ) -> None:  # fmt: skip
         settings = Settings.load(
             {}, index_dir=work / f"index-{name}", cache_dir=work / "cache", passage_tokens=tokens,
@@ -294,7 +298,18 @@ def tools(table: Table, searched: Searched, embedder: KeptEmbedder) -> None:
     table.row("txtai hybrid", lambda n: hits([int(id_) for id_, _ in hybrid.search(asked[n], 10)]))
 
 
-def prepare(questions: Path, articles: Path, work: Path, n: int) -> list[GoldItem]:
+def answers(name: str, searched: Searched, items: Sequence[GoldItem]) -> None:
+    """Print the measures of what the bot, the reader speaking, makes of the questions."""
+    report = run(items, Bot(searched.retriever, reader=shipped_reader()))
+    measured = (
+        f"{measure} {metric.value:.3f} ({metric.low:.3f} to {metric.high:.3f})"
+        for measure, metric in report.summary.items()
+        if measure in ("contains_match", "short_f1", "false_abstention", "citation_precision")
+    )
+    print(f"# answers, {name}, n {len(items)}: {', '.join(measured)}", flush=True)
+
+
+def prepare(questions: Path, articles: Path, work: Path, n: int, *, held_out: bool) -> list[GoldItem]:
     """Draw the questions, and write their articles once."""
     import json
 
@@ -302,7 +317,8 @@ def prepare(questions: Path, articles: Path, work: Path, n: int) -> list[GoldIte
     found = realtimeqa([questions, articles])
     listed = {row["id"]: row["articles"] for row in map(json.loads, questions.read_text().splitlines())}
     bodies = {row["id"]: row for row in found.articles}
-    drawn = sorted(random.Random(7).sample(found.items, n), key=lambda item: item.id)
+    usable = [item for item in found.items if not held_out or (item.as_of and item.as_of >= HELD_OUT)]
+    drawn = sorted(random.Random(7).sample(usable, n), key=lambda item: item.id)
     kept: dict[str, None] = {}
     items = []
     for item in drawn:
@@ -327,19 +343,22 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--tools", action="store_true", help="also bm25s, txtai and LangChain")
-    parser.add_argument("--sizes", action="store_true", help="also other passage sizes and texts (an index each)")
+    parser.add_argument(
+        "--sizes",
+        nargs="*",
+        help="also other passage sizes and texts, all or those whose name holds one of these words (an index each)",
+    )
     parser.add_argument(
         "--held-out",
         action="store_true",
-        help="ask only those of the drawn questions that the reader was not trained on",
+        help="draw only from the questions that the reader was not trained on",
     )
+    parser.add_argument("--answers", action="store_true", help="also ask the bot, at each size")
     given = parser.parse_args()
-    items = prepare(given.questions_file, given.articles_file, given.work, given.questions)
-    if given.held_out:
-        items = [item for item in items if item.as_of and item.as_of >= HELD_OUT]
-        print(f"# {len(items)} of them asked from {HELD_OUT} on")
+    work = given.work / f"{'held-out' if given.held_out else 'all'}-{given.questions}"
+    items = prepare(given.questions_file, given.articles_file, work, given.questions, held_out=given.held_out)
     embedder = KeptEmbedder(given.work / "vectors.sqlite")
-    base = Searched(given.work, "96-24", items, embedder)
+    base = Searched(work, f"{TOKENS}-{OVERLAP}", items, embedder)
     print(f"# {base.store.counts()[1]} passages; constant {retriever_module.RRF_K}, {retriever_module.WEIGHTS}")
     found = base.found
     table = Table(items)
@@ -348,6 +367,8 @@ def main() -> None:
         "default, told the day of asking (`as_of`)",
         lambda n: base.retriever.search(items[n].question, k=10, as_of=items[n].as_of),
     )
+    if given.answers:
+        answers(f"{TOKENS} tokens", base, items)
     if given.tools:
         tools(table, base, embedder)
     print("\nParts, against the fusion without a reranker:\n")
@@ -390,19 +411,31 @@ def main() -> None:
             lambda n, weight=weight: with_reader(found[n], reread_once(n), weight),
         )
     table.row("hits with 400 characters around them", lambda n: neighbours(base, order(found[n])))
-    if not given.sizes:
+    if given.sizes is None:
         return
     for name, how in (
+        ("96 tokens, 24 shared", {"tokens": 96, "overlap": 24}),
         ("128 tokens, 32 shared", {"tokens": 128, "overlap": 32}),
+        ("192 tokens, 48 shared", {"tokens": 192, "overlap": 48}),
         ("without the title", {"text": lambda p: p.text}),
         ("title and date", {"text": lambda p: f"{p.title} ({p.published})\n{p.text}"}),
-        ("192 tokens, 48 shared", {"tokens": 192, "overlap": 48}),
         ("64 tokens, 16 shared", {"tokens": 64, "overlap": 16}),
     ):
-        other = Searched(given.work, name.replace(" ", "-").replace(",", ""), items, embedder, **how)  # type: ignore[arg-type]
+        if given.sizes and not any(word in name.split() for word in given.sizes):
+            continue
+        other = Searched(work, name.replace(" ", "-").replace(",", ""), items, embedder, **how)  # type: ignore[arg-type]
         table.row(name, lambda n, other=other: order(other.found[n]))
         if "tokens" in how:
-            table.row(f"{name}, dense weight 1", lambda n, other=other: order(other.found[n], dense=1.0))
+            for weight in (0.66, 1.0):
+                table.row(
+                    f"{name}, dense weight {weight}",
+                    lambda n, other=other, weight=weight: order(other.found[n], dense=weight),
+                )
+            table.row(
+                f"{name}, `Retriever.search`", lambda n, other=other: other.retriever.search(items[n].question, k=10)
+            )
+            if given.answers:
+                answers(name, other, items)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rag.indexing.embedder import SentenceTransformerEmbedder, packaged_model_folder
 from rag.resources import resource
+from rag.retrieval.reader import Reader
 from training import negatives
+from training.adapter import shared_prefix
 from training.adapter_data import reply
+from training.batching import batches
 from training.export_adapter import permuted
 from training.measure_reader import Outcome, f1, summary
+from training.reader import shipped_weights
 from training.sources import HELD_OUT_FROM, Example, Guard, _detokenise, guard, held_out_articles, news, squad
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -60,7 +65,7 @@ def test_a_word_becomes_its_opposite() -> None:
 
 def test_near_misses_do_not_hold_the_answer() -> None:
     other = Example("Who won?", "The mayor of Malmö took office in 1998 as the first of her party.", ((0, 9),), "test")
-    first, *_ = negatives.near_misses([EXAMPLE, other], 0)
+    first, *_ = negatives.near_misses([EXAMPLE, other], 0, SentenceTransformerEmbedder())
     assert (first.question, first.context, first.answers) == (EXAMPLE.question, other.context, ())
 
 
@@ -77,6 +82,21 @@ def test_near_misses_do_not_hold_the_answer() -> None:
 )
 def test_answers_become_short_sentences(question: str, answer: str, said: str | None) -> None:
     assert reply(question, answer) == said
+
+
+def test_batches_hold_each_index_once_and_few_padded_tokens() -> None:
+    lengths = np.array([5, 90, 7, 88, 6, 200])
+    found = batches(lengths, 1, 100)
+    assert sorted(int(i) for group in found for i in group) == [0, 1, 2, 3, 4, 5]
+    assert all(len(group) == 1 or lengths[group].max() * len(group) <= 100 for group in found)
+    assert sorted(map(len, found)) == [1, 1, 1, 3]
+
+
+def test_the_tokens_that_all_prompts_share() -> None:
+    data = {"ids": np.array([1, 2, 3, 9, 1, 2, 3, 4, 5, 1, 2, 3]), "offsets": np.array([0, 4, 9, 12])}
+    assert shared_prefix(data) == 3
+    data["ids"][5] = 7
+    assert shared_prefix(data) == 1
 
 
 def test_treebank_tokens_are_joined_with_their_offsets() -> None:
@@ -132,3 +152,23 @@ def test_nothing_measured_on_passes_the_guard() -> None:
 def test_the_permutation_is_that_of_the_rotary_embedding() -> None:
     rows = np.arange(8)[:, None]  # two heads of four: halves (0 1 | 2 3) become pairs (0 2, 1 3)
     assert permuted(rows, 2).ravel().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
+
+
+def test_training_can_go_on_from_the_shipped_reader() -> None:
+    pytest.importorskip("onnx", reason="needs the extra 'training'")
+    import torch
+    from transformers import AutoModelForQuestionAnswering
+
+    model = AutoModelForQuestionAnswering.from_pretrained(str(packaged_model_folder())).eval()
+    model.load_state_dict(shipped_weights(resource("models", "reader")))
+    reader = Reader()
+    encoded = reader._tokenizer.encode(EXAMPLE.question, CONTEXT)
+    starts, ends = reader._logits(
+        reader._tokenizer.encode(EXAMPLE.question, add_special_tokens=False).ids,
+        [reader._tokenizer.encode(CONTEXT, add_special_tokens=False).ids],
+    )
+    with torch.no_grad():
+        found = model(input_ids=torch.tensor([encoded.ids]), token_type_ids=torch.tensor([encoded.type_ids]))
+    # The shipped one quantises its activations as well, so only nearly.
+    assert np.corrcoef(found.start_logits[0], starts[0])[0, 1] > 0.98
+    assert np.corrcoef(found.end_logits[0], ends[0])[0, 1] > 0.98

@@ -9,6 +9,7 @@ last checkpoint in --out. Hu et al. 2021, LoRA: Low-Rank Adaptation of Large Lan
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import re
 import time
@@ -18,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from rag.answering.models import embedded_path
+from training.batching import batches
 
 TOKENS = 2_304
-"""Tokens of one step, padding included."""
+"""Tokens of one step, padding included, without the prefix that all examples share."""
 
 MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -45,47 +47,44 @@ def adapted(model: Any, rank: int, first_layer: int) -> Any:
     return get_peft_model(model, config)
 
 
-def batches(lengths: np.ndarray, seed: int) -> list[np.ndarray]:
-    """Indices grouped by similar length, at most `TOKENS` padded tokens each, in random order."""
-    rng = np.random.default_rng(seed)
-    order = np.argsort(lengths + rng.uniform(0, 16, len(lengths)), kind="stable")
-    groups: list[np.ndarray] = []
-    current: list[int] = []
-    longest = 0
-    for index in order:
-        longest = max(longest, int(lengths[index]))
-        if current and longest * (len(current) + 1) > TOKENS:
-            groups.append(np.array(current))
-            current, longest = [], int(lengths[index])
-        current.append(int(index))
-    groups.append(np.array(current))
-    rng.shuffle(groups)  # type: ignore[arg-type]
-    return groups
+def shared_prefix(data: dict[str, np.ndarray]) -> int:
+    """How many first tokens all examples have in common: the chat template's and the system prompt's."""
+    rows = [data["ids"][start:end] for start, end in itertools.pairwise(data["offsets"])]
+    shortest = min(map(len, rows))
+    same = (np.stack([row[:shortest] for row in rows]) == rows[0][:shortest]).all(axis=0)
+    return int(np.argmin(same)) if not same.all() else shortest
 
 
-def loss_of(model: Any, data: dict[str, np.ndarray], group: np.ndarray) -> tuple[Any, int]:
+def loss_of(model: Any, data: dict[str, np.ndarray], group: np.ndarray, prefix: int = 0) -> tuple[Any, int]:
     """Mean cross-entropy of the answers' tokens of a batch, and the padded tokens computed.
 
+    The first `prefix` tokens, which all examples share, are computed once for the batch, gradients included.
     Padding is on the right, where causal attention keeps it from every real token, so no mask is needed.
     """
     import torch
+    from transformers import DynamicCache
 
     offsets = data["offsets"]
-    width = int((offsets[group + 1] - offsets[group]).max())
+    width = int((offsets[group + 1] - offsets[group]).max()) - prefix
     ids = np.zeros((len(group), width), dtype=np.int64)
     rows, columns = [], []
     for row, index in enumerate(group):
-        tokens = data["ids"][offsets[index] : offsets[index + 1]]
+        tokens = data["ids"][offsets[index] + prefix : offsets[index + 1]]
         ids[row, : len(tokens)] = tokens
         answer = int(data["answer"][index])
         rows += [row] * answer
         columns += range(len(tokens) - answer - 1, len(tokens) - 1)
-    batch = torch.from_numpy(ids)
     inner = model.get_base_model()
-    hidden = inner.model(input_ids=batch, use_cache=False).last_hidden_state[rows, columns]
+    batch = torch.from_numpy(ids).to(inner.device)
+    past = None
+    if prefix:
+        shared = torch.from_numpy(data["ids"][:prefix].astype(np.int64))[None].to(inner.device)
+        layers = inner.model(input_ids=shared, use_cache=True).past_key_values.layers
+        past = DynamicCache([tuple(part.expand(len(group), -1, -1, -1) for part in (x.keys, x.values)) for x in layers])
+    hidden = inner.model(input_ids=batch, past_key_values=past, use_cache=bool(prefix)).last_hidden_state[rows, columns]
     logits = inner.lm_head(hidden)
     target = batch[rows, torch.tensor(columns) + 1]
-    return torch.nn.functional.cross_entropy(logits.float(), target), ids.size
+    return torch.nn.functional.cross_entropy(logits.float(), target), ids.size + prefix
 
 
 def without(examples: Path, what: str) -> np.ndarray:
@@ -127,15 +126,16 @@ def main() -> None:
     torch.manual_seed(options.seed)
     loaded = np.load(options.data / "train.npz")
     data = {name: loaded[name] for name in loaded.files}
-    lengths = np.diff(data["offsets"])
-    kept = np.flatnonzero(lengths <= options.longest)
+    prefix = shared_prefix(data)
+    lengths = np.diff(data["offsets"]) - prefix
+    kept = np.flatnonzero(lengths + prefix <= options.longest)
     # The last 200 examples are for the curve only.
     train, rest = kept[:-200], kept[-200:]
     if options.without:
         dropped = without(options.data / "examples.jsonl", options.without)
         train = train[~dropped[train]]
         print(f"{len(train)} examples without {options.without}", flush=True)
-    held = [rest[group] for group in batches(lengths[rest], 0)]
+    held = [rest[group] for group in batches(lengths[rest], 0, TOKENS)]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = adapted(base().bfloat16(), options.rank, options.first_layer).to(device)
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -144,7 +144,7 @@ def main() -> None:
     optimiser = torch.optim.AdamW(trained, lr=options.rate, weight_decay=0.0, fused=True)
     schedule = get_cosine_schedule_with_warmup(optimiser, int(0.04 * options.steps), options.steps)
     size = sum(p.numel() for p in trained)
-    epoch_steps = len(batches(lengths[train], 0))
+    epoch_steps = len(batches(lengths[train], 0, TOKENS))
     print(f"{len(train)} examples, {epoch_steps} steps are one epoch; {size} trained", flush=True)
     done = 0
     checkpoint = options.out / "checkpoint.pt"
@@ -158,12 +158,12 @@ def main() -> None:
     log = (options.out / "curve.jsonl").open("a")
     started, tokens, losses, step, epoch = time.monotonic(), 0, [], 0, 0
     while step < options.steps:
-        for group in (train[group] for group in batches(lengths[train], options.seed + epoch)):
+        for group in (train[group] for group in batches(lengths[train], options.seed + epoch, TOKENS)):
             step += 1
             if step <= done:
                 continue
             with torch.autocast(device, torch.bfloat16):
-                loss, count = loss_of(model, data, group)
+                loss, count = loss_of(model, data, group, prefix)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
             optimiser.step()
@@ -180,7 +180,7 @@ def main() -> None:
                 losses = []
                 if step % 200 == 0 or step == options.steps:
                     with torch.no_grad(), torch.autocast(device, torch.bfloat16):
-                        row["held_out_loss"] = float(np.mean([loss_of(model, data, g)[0].item() for g in held]))
+                        row["held_out_loss"] = float(np.mean([loss_of(model, data, g, prefix)[0].item() for g in held]))
                     state = {
                         "model": {k: v for k, v in model.state_dict().items() if "lora_" in k},
                         "optimiser": optimiser.state_dict(),

@@ -1,6 +1,6 @@
 """Questions that a text does not answer, made from questions that it does.
 
-Four kinds: the question meets the most similar other text (a near miss); the sentence with the answer is taken out;
+Four kinds: the question meets the best-ranked other text (a near miss); the sentence with the answer is taken out;
 a name or number of the question is replaced by another of the same text; a word of the question is turned into its
 opposite. The last two resemble the unanswerable questions that people wrote for SQuAD v2.0 (Rajpurkar et al. 2018,
 table 2: negation, antonym, entity swap) without using any of them.
@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from rag.indexing.embedder import Embedder
+from rag.retrieval.retriever import fuse
 from rag.text import sentences
 from training.sources import Example, words
 
@@ -106,12 +108,17 @@ def opposite(example: Example, rng: random.Random) -> Example | None:
     return None
 
 
-def near_misses(examples: Sequence[Example], seed: int, *, same_group: bool = False) -> Iterator[Example]:
-    """Each question with the text most like it (TF-IDF) that does not hold its answer.
+def near_misses(
+    examples: Sequence[Example], seed: int, embedder: Embedder, *, same_group: bool = False
+) -> Iterator[Example]:
+    """Each question with one of the three best-ranked texts that do not hold its answer.
+
+    Ranked as the product's search ranks: by words (TF-IDF here, where the product has BM25) and by meaning, fused.
 
     Args:
         examples: answerable examples.
-        seed: draws among the three most similar.
+        seed: draws among the three.
+        embedder: the product's.
         same_group: look among the texts of the same page only, which makes them harder.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -120,19 +127,22 @@ def near_misses(examples: Sequence[Example], seed: int, *, same_group: bool = Fa
     contexts = list({example.context: example.group for example in examples}.items())
     vectorizer = TfidfVectorizer(stop_words="english", sublinear_tf=True)
     matrix = vectorizer.fit_transform([context for context, _ in contexts]).T.tocsc()
+    vectors = embedder.encode([context for context, _ in contexts], kind="passage").T
     groups = np.array([hash(group) for _, group in contexts])
     for start in range(0, len(examples), 512):
         batch = examples[start : start + 512]
-        scores = (vectorizer.transform([example.question for example in batch]) @ matrix).toarray()
-        for row, example in zip(scores, batch, strict=True):
+        questions = [example.question for example in batch]
+        words_alike = (vectorizer.transform(questions) @ matrix).toarray()
+        meaning_alike = embedder.encode(questions, kind="query") @ vectors
+        for lexical, dense, example in zip(words_alike, meaning_alike, batch, strict=True):
             if same_group:
-                row = np.where(groups == hash(example.group), row, -1.0)
+                lexical, dense = (np.where(groups == hash(example.group), row, -1.0) for row in (lexical, dense))
             answers = [example.context[a:b].lower() for a, b in example.answers]
-            best = np.argsort(-row)[:12]
+            ranked = fuse({"bm25": np.argsort(-lexical)[:24].tolist(), "dense": np.argsort(-dense)[:24].tolist()})
             good = [
                 contexts[i][0]
-                for i in best
-                if row[i] > 0
+                for i, _ in ranked
+                if (not same_group or groups[i] == hash(example.group))
                 and contexts[i][0] != example.context
                 and not any(answer in contexts[i][0].lower() for answer in answers)
             ][:3]

@@ -18,27 +18,10 @@ from typing import Any
 import numpy as np
 
 from rag.indexing.embedder import packaged_model_folder
+from training.batching import batches
 
 TOKENS = 4_096
 """Tokens of one step, padding included."""
-
-
-def batches(lengths: np.ndarray, seed: int) -> list[np.ndarray]:
-    """Indices grouped by similar length, at most `TOKENS` padded tokens each, in random order."""
-    rng = np.random.default_rng(seed)
-    order = np.argsort(lengths + rng.uniform(0, 12, len(lengths)), kind="stable")
-    groups: list[np.ndarray] = []
-    current: list[int] = []
-    longest = 0
-    for index in order:
-        longest = max(longest, int(lengths[index]))
-        if current and longest * (len(current) + 1) > TOKENS:
-            groups.append(np.array(current))
-            current, longest = [], int(lengths[index])
-        current.append(int(index))
-    groups.append(np.array(current))
-    rng.shuffle(groups)  # type: ignore[arg-type]
-    return groups
 
 
 def padded(data: Any, group: np.ndarray) -> dict[str, Any]:
@@ -64,12 +47,36 @@ def padded(data: Any, group: np.ndarray) -> dict[str, Any]:
     }
 
 
+def shipped_weights(folder: Path) -> dict[str, Any]:
+    """The weights of an exported reader, int8 turned back to float32, by their names in the torch model."""
+    import onnx
+    import torch
+    from onnx.numpy_helper import to_array
+
+    graph = onnx.load(str(folder / "model.onnx")).graph
+    arrays = {item.name: to_array(item) for item in graph.initializer}
+    found = {name: array for name, array in arrays.items() if name.startswith("model.") and "weight_" not in name}
+    names = {
+        name.removesuffix("_quantized"): name.removesuffix("_quantized") for name in arrays if "_quantized" in name
+    }
+    for node in graph.node:  # a linear layer's weights have a number for a name, its node the layer's
+        if node.op_type == "MatMulInteger":
+            names[node.input[1].removesuffix("_quantized")] = (
+                node.name.strip("/").removesuffix("/MatMul_quant").replace("/", ".") + ".weight"
+            )
+    for key, name in names.items():
+        zero, scale = arrays[f"{key}_zero_point"].astype(np.float32), arrays[f"{key}_scale"]
+        weights = (arrays[f"{key}_quantized"].astype(np.float32) - zero) * scale
+        found[name] = weights if "embeddings" in name else weights.T
+    return {name.removeprefix("model."): torch.from_numpy(array.copy()) for name, array in found.items()}
+
+
 def steps(data: Any, seed: int) -> Iterator[np.ndarray]:
     """Batches of one epoch after the other, without end."""
     lengths = np.diff(data["offsets"])
     epoch = 0
     while True:
-        yield from batches(lengths, seed + epoch)
+        yield from batches(lengths, seed + epoch, TOKENS)
         epoch += 1
 
 
@@ -84,17 +91,20 @@ def main() -> None:
     parser.add_argument("--steps", type=int, required=True, help="optimiser steps; one epoch prints its number")
     parser.add_argument("--rate", type=float, default=1.5e-4)
     parser.add_argument("--seed", type=int, default=13)
+    parser.add_argument("--start", type=Path, help="go on from an exported reader, instead of from the encoder")
     options = parser.parse_args()
 
     torch.manual_seed(options.seed)
     loaded = np.load(options.data / "train.npz")
     data = {name: loaded[name] for name in loaded.files}
-    print(f"{len(batches(np.diff(data['offsets']), options.seed))} steps are one epoch", flush=True)
+    print(f"{len(batches(np.diff(data['offsets']), options.seed, TOKENS))} steps are one epoch", flush=True)
     folder = str(packaged_model_folder())
     # One pass over the data needs no dropout, which halves the speed on a CPU.
     model = AutoModelForQuestionAnswering.from_pretrained(
         folder, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
     )
+    if options.start:
+        model.load_state_dict(shipped_weights(options.start))
     AutoTokenizer.from_pretrained(folder).save_pretrained(options.out)
     plain = [p for n, p in model.named_parameters() if "LayerNorm" in n or n.endswith("bias")]
     decayed = [p for n, p in model.named_parameters() if not ("LayerNorm" in n or n.endswith("bias"))]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rag.indexing.embedder import packaged_model_folder
+from rag.indexing.embedder import SentenceTransformerEmbedder, packaged_model_folder
 from rag.text import content_stems
 from training import negatives
 from training.sources import HELD_OUT_FROM, Example, Guard, guard, held_out_articles, news, qamr, squad
@@ -37,11 +37,12 @@ def examples(shared: Path, repository: Path, seed: int) -> list[Example]:
     sentences = sentences[:24_000]
     quiz = list(_quiz(data / "realtimeqa", kept_out))
 
+    embedder = SentenceTransformerEmbedder()
     made: list[Example] = []
     wiki = [example for example in answerable if example.origin in ("squad", "new_wiki")]
-    made += negatives.near_misses([e for e in answerable if e.origin == "squad"], seed, same_group=True)
-    made += negatives.near_misses(rng.sample(answerable, 5_000), seed + 1)
-    made += negatives.near_misses(rng.sample(sentences, 4_000), seed + 2)
+    made += negatives.near_misses([e for e in answerable if e.origin == "squad"], seed, embedder, same_group=True)
+    made += negatives.near_misses(rng.sample(answerable, 6_000), seed + 1, embedder)
+    made += negatives.near_misses(rng.sample(sentences, 4_000), seed + 2, embedder)
     for example in rng.sample(answerable, 16_000):
         removed = negatives.without_answer(example)
         made += [removed] if removed and rng.random() < 0.5 else []
@@ -78,21 +79,22 @@ def _quiz(folder: Path, kept_out: Guard) -> Iterator[Example]:
             article = articles.get(id_)
             if article is None or id_ in forbidden:
                 continue
-            best: tuple[float, str, int, int] | None = None
+            # One that holds the answer, of a supporting article; and of any article the closest that does not.
+            best: dict[bool, tuple[float, str, int, int]] = {}
             for window in _windows(article.body):
                 low = window.lower()
-                at = next((low.find(a.lower()) for a in question.answers if a.lower() in low), -1)
-                if (at >= 0) != (id_ in question.supported_by):
-                    continue
+                at, length = next(
+                    ((low.find(a.lower()), len(a)) for a in question.answers if a.lower() in low), (-1, 0)
+                )
                 score = len(wanted & set(content_stems(window))) / max(1, len(wanted))
-                if best is None or score > best[0]:
-                    length = next((len(a) for a in question.answers if low[at:].startswith(a.lower())), 0)
-                    best = (score, window, at, length)
-            if best is None or best[0] < (0.5 if best[2] >= 0 else 0.3) or kept_out.leaks(best[1]):
-                continue
-            _, window, at, length = best
-            spans = ((at, at + length),) if at >= 0 else ()
-            yield Example(question.question, window, spans, "realtimeqa", article.title, group=id_)
+                if (at >= 0) not in best or score > best[at >= 0][0]:
+                    best[at >= 0] = (score, window, at, length)
+            if id_ not in question.supported_by:
+                best.pop(True, None)
+            for holds, (score, window, at, length) in best.items():
+                if score >= (0.5 if holds else 0.3) and not kept_out.leaks(window):
+                    spans = ((at, at + length),) if holds else ()
+                    yield Example(question.question, window, spans, "realtimeqa", article.title, group=id_)
 
 
 def _windows(body: str, size: int = 600, step: int = 300) -> Iterator[str]:
