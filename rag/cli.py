@@ -299,7 +299,9 @@ def eval_run(gold: Path | None, model: str | None, index_dir: Path | None, **how
         with _ProgressBar() as bar:
             outcome = evaluate(settings, gold=gold, progress=bar.show, **how)
     except KeyboardInterrupt:
-        click.echo("Stopped. What was answered is kept: the same command goes on from here.", err=True)
+        again = "the same command without --fresh" if how["fresh"] else "the same command"
+        told = "" if how["retrieval_only"] else f" What was answered is kept: {again} goes on from here."
+        click.echo(f"Stopped.{told}", err=True)
         sys.exit(130)
     click.echo(format_table(outcome.report))
     click.echo(f"\nReport: {outcome.folder / 'report.html'}")
@@ -347,12 +349,18 @@ def eval_bless(run: Path, baseline: Path) -> None:
 
 
 @eval_group.command("gate")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--thresholds", type=click.Path(path_type=Path), help="Default: eval/thresholds.toml.")
-def eval_gate(run: Path, thresholds: Path | None) -> None:
-    """Hold a run against thresholds; exit status 1 and a line for each that is violated."""
-    from rag.evaluation.command import gate
+def eval_gate(run: Path | None, thresholds: Path | None) -> None:
+    """Hold RUN (default: the newest in the data folder) against thresholds.
 
+    Exit status 1 and a line for each that is violated; 3 for a run of a part of its gold set.
+    """
+    from rag.evaluation.command import gate, newest_run
+
+    if run is None:
+        run = newest_run(Settings.load())
+        click.echo(f"Run: {run}")
     _below(gate(run, thresholds))
     click.echo("All thresholds hold.")
 
@@ -372,8 +380,12 @@ def eval_calibrate(gold: Path | None, most_withheld: float | None, model: str | 
     from rag.evaluation.command import choose_threshold
 
     settings = Settings.load(index_dir=index_dir, model=model)
-    with _ProgressBar() as bar:
-        found, in_use = choose_threshold(settings, gold=gold, most_withheld=most_withheld, progress=bar.show)
+    try:
+        with _ProgressBar() as bar:
+            found, in_use = choose_threshold(settings, gold=gold, most_withheld=most_withheld, progress=bar.show)
+    except KeyboardInterrupt:
+        click.echo("Stopped. What was answered is kept: the same command goes on from here.", err=True)
+        sys.exit(130)
     click.echo(format_calibration(found, in_use))
 
 
@@ -389,6 +401,7 @@ def eval_validate(gold: Path, index_dir: Path | None) -> None:
 
     if index_dir is None:
         items, found = faults(gold)
+        click.echo("Articles and quotes were not looked up; name the index with --index DIR.", err=True)
     else:
         from rag.retrieval.retriever import Retriever
 

@@ -126,12 +126,14 @@ class Claim:
         citations: what it rests on.
         support: share in [0, 1] of the claim's content words found in the cited passages.
         problems: what the check found, in words for people; empty means that the check passed.
+        dangling: numbers that the model cited and that no passage has.
     """
 
     text: str
     citations: tuple[Citation, ...]
     support: float = 0.0
     problems: tuple[str, ...] = ()
+    dangling: tuple[int, ...] = ()
 
     @property
     def checked(self) -> bool:
@@ -256,7 +258,8 @@ def _citation(data: Mapping[str, Any]) -> Citation:
 
 
 def _claim(data: Mapping[str, Any]) -> Claim:
-    return Claim(data["text"], tuple(map(_citation, data["citations"])), data["support"], tuple(data["problems"]))
+    return Claim(data["text"], tuple(map(_citation, data["citations"])), data["support"], tuple(data["problems"]),
+                 tuple(data.get("dangling", ())))  # fmt: skip
 
 
 def _plain(value: object) -> object:

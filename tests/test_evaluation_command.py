@@ -27,7 +27,7 @@ from rag.settings import Settings
 from rag.types import Answer
 
 ROOT = Path(__file__).parent.parent
-SOME = ("--model", "extracts", "--limit", "24", "--seed", "3")
+SOME = ("--model", "extracts", "--limit", "36", "--seed", "3")
 Rag = Callable[..., subprocess.CompletedProcess[str]]
 
 

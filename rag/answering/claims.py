@@ -46,7 +46,8 @@ def parse_claims(text: str, hits: Sequence[Hit]) -> tuple[Claim, ...]:
         if not re.search(r"[^\W\d_]|\d", body):
             continue
         closed = body if body[-1] in ".!?" or not match.group(2) else body + match.group(2)
-        claims.append(Claim(closed, tuple(cite(closed, n, hits[n - 1].passage) for n in valid)))
+        claims.append(Claim(closed, tuple(cite(closed, n, hits[n - 1].passage) for n in valid),
+                            dangling=tuple(sorted(marked - set(valid)))))  # fmt: skip
     rest = text[at:].strip()
     claims.extend(Claim(s.text, ()) for s in sentences(rest) if re.search(r"[^\W\d_]", s.text))
     return tuple(claims)
@@ -65,7 +66,7 @@ def check_claim(claim: Claim) -> Claim:
     date of publication; at least SUPPORT_FLOOR of its content words must occur there too.
     """
     if not claim.citations:
-        return Claim(claim.text, (), 0.0, ("no passage is cited",))
+        return replace(claim, support=0.0, problems=("no passage is cited",))
     passages = [citation.passage for citation in claim.citations]
     shown = " \n".join(f"{p.title} \n{p.text} \n{p.source}" for p in passages)
     support = _support(claim.text, shown)
@@ -76,7 +77,8 @@ def check_claim(claim: Claim) -> Claim:
     ]
     if support < SUPPORT_FLOOR:
         problems.append("most of its words are not in the cited passage")
-    return Claim(claim.text, claim.citations, support, tuple(problems))
+    problems += [f"there is no passage [{n}]" for n in claim.dangling]
+    return replace(claim, support=support, problems=tuple(problems))
 
 
 def check_reading(claim: Claim, question: str, reader: Reader) -> Claim:

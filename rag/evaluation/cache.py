@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 from threading import Lock
 
+from rag.errors import InputError
 from rag.evaluation.gold import GoldItem
 from rag.types import Answer
 
@@ -17,19 +18,29 @@ class AnswerCache:
 
     Args:
         path: the file; made when it is not there.
+        of_item: whether answers depend on the gold too (given gold evidence).
+        fresh: answer nothing from what is kept, but keep what comes.
         fingerprint: of everything but the question that an answer depends on: index, model, settings, code.
     """
 
-    def __init__(self, path: Path, fingerprint: str) -> None:
+    def __init__(self, path: Path, fingerprint: str, *, fresh: bool = False, of_item: bool = False) -> None:
+        self._of_item = of_item
+        self._fresh = fresh
         path.parent.mkdir(parents=True, exist_ok=True)
         self._fingerprint = fingerprint
         self._lock = Lock()
         self._db = sqlite3.connect(path, check_same_thread=False, timeout=60)
-        self._db.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL)")
+        try:
+            self._db.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL)")
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise InputError(f"The kept answers {path} cannot be used: {error}.", "Delete that file.") from error
         self._db.commit()
 
     def get(self, item: GoldItem) -> Answer | None:
         """The answer kept for a question, None when there is none that can be read."""
+        if self._fresh:
+            return None
         with self._lock:
             row = self._db.execute("SELECT answer FROM answers WHERE key = ?", [self._key(item)]).fetchone()
         try:
@@ -50,4 +61,6 @@ class AnswerCache:
 
     def _key(self, item: GoldItem) -> str:
         asked = json.dumps([self._fingerprint, item.question, sorted(item.sources), str(item.as_of)])
+        if self._of_item:
+            asked += item.to_line()
         return hashlib.sha256(asked.encode()).hexdigest()

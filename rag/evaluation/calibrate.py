@@ -54,7 +54,7 @@ def calibrate(report: Report, *, most_withheld: float | None = None) -> Calibrat
     Raises:
         InputError: a half lacks answerable or unanswerable questions.
     """
-    halves = {split: [r for r in report.results if r.item.split == split and r.answer] for split in ("dev", "test")}
+    halves = {split: [r for r in report.results if r.item.split == split] for split in ("dev", "test")}
     for split, results in halves.items():
         if len({r.item.answerable for r in results}) < 2:
             raise InputError(
@@ -68,8 +68,15 @@ def calibrate(report: Report, *, most_withheld: float | None = None) -> Calibrat
     if most_withheld is None:
         best = max(candidates, key=lambda t: (_youden(dev, t), -t))
     else:
-        best = max(t for t in candidates if rates(dev, t).withheld[0] <= most_withheld)
-    return Calibration(round(best, 3), rates(dev, best), rates(halves["test"], best), _area(dev), _area(halves["test"]))
+        allowed = [t for t in candidates if rates(dev, t).withheld[0] <= most_withheld]
+        if not allowed:
+            raise InputError(
+                f"Even with the threshold at 0, {rates(dev, 0.0).withheld[0]:.3f} of the answerable are refused.",
+                "Raise --most-withheld.",
+            )
+        best = max(allowed)
+    best = round(best, 3)
+    return Calibration(best, rates(dev, best), rates(halves["test"], best), _area(dev), _area(halves["test"]))
 
 
 def rates(results: Sequence[Result], threshold: float) -> Rates:
@@ -100,7 +107,7 @@ def _confidence(result: Result) -> float:
 
 
 def _refused(result: Result, threshold: float) -> bool:
-    return _confidence(result) < threshold or bool(result.answer and result.answer.abstained)
+    return result.answer is None or result.answer.abstained or _confidence(result) < threshold
 
 
 def _right(result: Result) -> bool:
@@ -121,4 +128,5 @@ def _shown(rate: tuple[float, float, float, int]) -> str:
 
 
 def _area(results: Sequence[Result]) -> float:
-    return risk_coverage([_confidence(r) for r in results], [_right(r) for r in results])[2]
+    answered = [r for r in results if not _refused(r, 0.0)]
+    return risk_coverage([_confidence(r) for r in answered], [_right(r) for r in answered])[2]

@@ -16,9 +16,10 @@ from typing import Any
 from rag import __version__
 from rag.answering.bot import Bot
 from rag.answering.evidence import measured_threshold
-from rag.errors import InputError
+from rag.errors import InputError, ModelMissing
 from rag.evaluation.cache import AnswerCache
 from rag.evaluation.calibrate import Calibration, calibrate
+from rag.evaluation.compare import NotComparable
 from rag.evaluation.controls import arms
 from rag.evaluation.folder import read_run, write_run
 from rag.evaluation.gold import GoldItem, check_quotes, read_gold
@@ -75,6 +76,10 @@ def evaluate(
         raise InputError(f"limit is {limit}.", "Ask at least one question.")
     path = gold or bundled_gold()
     read_gold(path)  # a faulty file is told before anything is loaded
+    if thresholds and not thresholds.is_file():
+        raise InputError(f"There are no thresholds at {thresholds}.", "Name a .toml file; see eval/README.md.")
+    if out and out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file.", "Name a folder with --out.")
     entails = None
     if entailment:
         from rag.evaluation.entailment import CrossEncoderEntailment
@@ -89,10 +94,10 @@ def evaluate(
             )
         items = _draw(items, limit, seed)
         how: dict[str, Any] = {"jobs": jobs, "seed": seed or 0, "progress": progress}
-        cache = AnswerCache(settings.cache_dir / "eval" / "answers.sqlite", "" if fresh else fingerprint(bot))
+        cache = AnswerCache(settings.cache_dir / "eval" / "answers.sqlite", fingerprint(bot), fresh=fresh)
         try:
             report = run(
-                items, bot, model=bot.model, retrieval_only=retrieval_only, answers=None if fresh else cache,
+                items, bot, model=bot.model, retrieval_only=retrieval_only, answers=cache,
                 entails=entails, **how,
             )  # fmt: skip
             measured = {}
@@ -100,7 +105,7 @@ def evaluate(
                 measured = _controls(bot, items, None if fresh else settings, how)
         finally:
             cache.close()
-        about = _about(bot, path, seed, retrieval_only, entailment)
+        about = _about(bot, path, seed, retrieval_only, entailment) | {"limit": limit}
     report = replace(report, controls=measured, about=about)
     folder = out or settings.data_dir / "eval" / _folder_name(path, report.model)
     write_run(report, folder)
@@ -120,8 +125,25 @@ def gate(folder: Path, thresholds: Path | None = None) -> list[str]:
         InputError: it is no run, or the file has no table for it.
     """
     found = read_run(folder)
+    if found.about.get("limit"):
+        raise NotComparable(
+            f"{folder} asked {len(found.rows)} questions of its gold set; thresholds hold for all.",
+            "Run it without --limit.",
+        )
     table = table_name(Path(found.about["gold_set"]).stem, found.model, found.about["retrieval_only"])
     return violations(found.summary, thresholds or resource("eval", "thresholds.toml"), table)
+
+
+def newest_run(settings: Settings) -> Path:
+    """The folder of the last run that was written to the user's data folder.
+
+    Raises:
+        InputError: there is none.
+    """
+    runs = sorted((settings.data_dir / "eval").glob("*/summary.json"), key=lambda path: path.stat().st_mtime)
+    if not runs:
+        raise InputError("There is no run yet.", "Make one with: rag eval run")
+    return runs[-1].parent
 
 
 def choose_threshold(
@@ -182,7 +204,8 @@ def format_table(report: Report) -> str:
     rows = [f"model: {report.model}", f"{'measure':<22}{'value':>7}   {'95% interval':<16}{'n':>5}"]
     rows += [_row(name, m) for name, m in report.summary.items()]
     if curve := report.risk_coverage():
-        rows.append(f"{'risk_coverage_area':<22}{curve[2]:>7.3f}   {'':<16}{len(report.results):>5}")
+        answered = sum(bool(r.answer and not r.answer.abstained) for r in report.results)
+        rows.append(f"{'risk_coverage_area':<22}{curve[2]:>7.3f}   {'':<16}{answered:>5}")
     if report.by_kind:
         rows += ["", "by kind"]
         rows += [_row(f"  {name}", m) for name, m in report.by_kind.items()]
@@ -221,6 +244,8 @@ class _Opened:
                 settings = replace(settings, index_dir=Path(self._folder.name, "index"))
                 _index_sample(settings, self._progress)
             bot = self._bot = Bot.open(settings=settings)
+            if bot.generator is None and settings.model != EXTRACTS:
+                raise ModelMissing(" ".join(bot.notes) or f"{settings.model} cannot be used.", "Try: rag doctor")
             items = read_gold(self._path, {row.id for row in bot.retriever.articles()})
             check_quotes(items, lambda id_: bot.retriever.article(id_).text)
         except BaseException:
@@ -259,7 +284,7 @@ def _controls(
         cache = None
         if settings and name != "constant":
             path = settings.cache_dir / "eval" / "answers.sqlite"
-            cache = AnswerCache(path, f"{fingerprint(bot)} {name} {[item.to_line() for item in items]}")
+            cache = AnswerCache(path, f"{fingerprint(bot)} {name}", of_item=name == "gold_evidence")
         try:
             found = run(items, arm, model=name, answers=cache, stage=f"control: {name.replace('_', ' ')}", **how)
         finally:

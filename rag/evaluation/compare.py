@@ -67,19 +67,29 @@ def compare(before: Run, after: Run, measures: Sequence[str] = (), *, seed: int 
             "Run both over the same gold set, with the same --limit and --seed.",
         )
     rows = {row["id"]: row for row in before.rows}
+    if sorted(rows) != sorted(row["id"] for row in after.rows):
+        raise NotComparable("The runs' results hold different questions.", "Make both anew.")
     pairs = [(rows[row["id"]], row) for row in after.rows]
     if len(pairs) < LEAST:
         raise NotComparable(f"The runs share {len(pairs)} questions; at least {LEAST} are needed.", "Ask more.")
     shared = [name for name in before.summary if name in after.summary]
+    decides = next((name for name in PRIMARY if name in before.summary or name in after.summary), None)
+    if not measures and decides not in shared:
+        raise NotComparable(
+            f"{decides or 'What decides'} was not measured in both runs.",
+            f"Run both alike, or name a --measure of: {', '.join(shared) or 'none is shared'}.",
+        )
     for name in measures:
         if name not in shared:
             raise InputError(f"{name!r} was not measured in both runs.", f"Measured: {', '.join(shared)}.")
-    primary = measures[0] if measures else next((name for name in PRIMARY if name in shared), shared[0])
+    primary = measures[0] if measures else str(decides)
     names = [primary, *(name for name in measures or shared if name != primary)]
     raw = {}
     for name in names:
         both = [(a, b) for a, b in pairs if name in a["scores"] and name in b["scores"]]
         raw[name] = (both, _p_value([(a["scores"][name], b["scores"][name]) for a, b in both], seed))
+    if (asked := len(raw[primary][0])) < LEAST:
+        raise NotComparable(f"{primary} was measured for {asked} questions; at least {LEAST} are needed.", "Ask more.")
     corrected = holm({name: p for name, (_, p) in raw.items() if name != primary}) | {primary: raw[primary][1]}
     return [_difference(name, both, corrected[name], name == primary, seed) for name, (both, _) in raw.items()]
 

@@ -41,12 +41,12 @@ class GoldRetriever(Retriever):
 
     def __init__(self, retriever: Retriever, gold: Sequence[GoldItem]) -> None:
         self._inner = retriever
-        self._items = {item.question.strip(): item for item in gold if item.answerable}
+        self._items = {(item.question.strip(), frozenset(item.sources)): item for item in gold if item.answerable}
         self.embedder, self.settings = retriever.embedder, retriever.settings
 
     def search(self, question: str, **how: Any) -> list[Hit]:
         """See `Retriever.search`; filters hold for unanswerable questions only."""
-        item = self._items.get(question.strip())
+        item = self._items.get((question.strip(), frozenset(how.get("source") or ())))
         if item is None:
             return self._inner.search(question, **how)
         found = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,12 +47,12 @@ def write_run(report: Report, folder: Path) -> None:
             json.dumps(result.to_dict() | {"cluster": cluster(result.item)}, ensure_ascii=False)
             for result in report.results
         ]
-        (folder / RESULTS).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        (folder / JUNIT).write_text(_junit(report), encoding="utf-8")
-        (folder / HTML).write_text(to_html(report), encoding="utf-8")
-        (folder / SUMMARY).write_text(
-            json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        (folder / SUMMARY).unlink(missing_ok=True)  # until the new one is there, this is no whole run
+        summary = json.dumps(report.to_dict(), indent=2, ensure_ascii=False)
+        _write(folder / RESULTS, "\n".join(lines) + "\n")
+        _write(folder / JUNIT, _junit(report))
+        _write(folder / HTML, to_html(report))
+        _write(folder / SUMMARY, summary + "\n")
 
 
 def read_run(folder: Path) -> Run:
@@ -62,7 +63,10 @@ def read_run(folder: Path) -> Run:
     """
     try:
         raw = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-        lines = (folder / RESULTS).read_text(encoding="utf-8").splitlines()
+        # Not splitlines(): U+2028 and its like may stand inside a JSON string.
+        lines = [line for line in (folder / RESULTS).read_text(encoding="utf-8").split("\n") if line]
+        if len(lines) != raw["n"]:
+            raise ValueError(f"{RESULTS} has {len(lines)} lines, {SUMMARY} says {raw['n']}")
         return Run(
             folder,
             raw["model"],
@@ -93,19 +97,28 @@ def bless(run: Run, baseline: Path) -> None:
         (baseline / SUMMARY).write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")  # half a surrogate pair, as JSON writes it
+
+
+def _xml(text: str) -> str:
+    """Without the characters that XML cannot hold."""
+    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
+
+
 def _junit(report: Report) -> str:
     """The run as JUnit XML, which CI systems read: a question that went wrong is a failed test."""
     from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
-    suite = TestSuite(f"rag eval: {report.model}")
+    suite = TestSuite(_xml(f"rag eval: {report.model}"))
     for result in report.results:
-        case = TestCase(f"{result.item.id}: {result.item.question}", classname=result.item.kind)
+        case = TestCase(_xml(f"{result.item.id}: {result.item.question}"), classname=result.item.kind)
         case.time = result.answer.timings.get("total", 0.0) if result.answer else 0.0
         if result.error:
-            case.result = [Error(result.error)]
+            case.result = [Error(_xml(result.error))]
         elif result.wrong:
             case.result = [Failure(result.wrong)]
-            case.system_out = result.text
+            case.system_out = _xml(result.text)
         suite.add_testcase(case)
     xml = JUnitXml("rag eval")
     xml.add_testsuite(suite)

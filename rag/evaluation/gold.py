@@ -157,7 +157,7 @@ def _missing_quotes(item: GoldItem, text_of: Callable[[str], str]) -> list[str]:
 
 def _entries(path: Path, article_ids: Collection[str] | None) -> Iterator[tuple[int, GoldItem] | Fault]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # U+2028 may stand inside a string
     except (OSError, UnicodeDecodeError) as error:
         raise GoldError(
             f"The gold set {path} cannot be read: {error}.", "Name a .jsonl file; see eval/README.md."
@@ -203,25 +203,26 @@ def _faults_of(raw: Any, line: int) -> Iterator[Fault]:
     if raw.get("draft"):
         yield Fault(line, "draft", "a person must confirm this draft and remove the field")
         return
-    broken = False
     for error in sorted(_validator().iter_errors(raw), key=lambda e: [str(part) for part in e.absolute_path]):
-        broken = True
         field = str(error.absolute_path[0]) if error.absolute_path else _field_named(error)
         what = {
             "oneOf": "each entry must be of the form that eval/README.md shows, none empty",
             "pattern": "it must not be empty",
             "not": "only an unanswerable question has it",
-        }.get(error.validator, error.message)
+            "anyOf": "an answerable question needs an article",
+        }.get(error.validator, _counted(error, field))
         yield Fault(line, field, what)
-    if broken:
-        return
-    answers, evidence = raw.get("answers", []), raw.get("evidence", raw.get("articles", []))
-    if raw["answerable"] and not answers:
-        yield Fault(line, "answers", "an answerable question needs one")
-    if not raw["answerable"] and answers:
-        yield Fault(line, "answers", "an unanswerable question has none")
-    if raw["answerable"] and not evidence:
-        yield Fault(line, "evidence", "an answerable question needs an article")
+
+
+def _counted(error: Any, field: str) -> str:
+    """What is wrong with the number of answers or of evidence articles; else the schema's own words."""
+    if error.validator == "maxItems":
+        return "an unanswerable question has none"
+    if error.validator == "minItems" and len(error.absolute_path) == 1:
+        if error.validator_value == 2:
+            return "a conflict needs each version, as an answer of its own"
+        return f"an answerable question needs {'one' if field == 'answers' else 'an article'}"
+    return str(error.message)
 
 
 def _field_named(error: Any) -> str:
@@ -230,7 +231,7 @@ def _field_named(error: Any) -> str:
         return next((name for name in error.validator_value if name not in error.instance), "")
     if error.validator == "additionalProperties":
         return next((name for name in error.instance if name not in error.schema["properties"]), "")
-    return "unanswerable_kind"
+    return "evidence" if error.validator == "anyOf" else "unanswerable_kind"
 
 
 def _item(raw: dict[str, Any]) -> GoldItem:

@@ -32,6 +32,7 @@ def tokens(text: str) -> list[str]:
     text = re.sub(r"per\s?cent(?:age)?\b", "percent", text.casefold()).replace("%", " percent ")
     text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     text = re.sub(r"['’]s\b", "", text)
+    text = re.sub(r"\b(?:[^\W\d_]\.){2,}", lambda match: match[0].replace(".", ""), text)  # "U.S." is "US"
     found = [re.sub(r",(?=\d{3}(?!\d))", "", token) for token in _TOKEN.findall(text)]
     return [token for token in found if token not in _ARTICLES]
 
@@ -70,7 +71,7 @@ def same_value(text: str, alias: str) -> bool:
     stems = set(content_stems(text))
     return (
         all(any(_names(day, wanted) for day in days(text)) for wanted in wanted_days)
-        and all(any(_counts(number, wanted) for number in numbers(text)) for wanted in wanted_numbers)
+        and all(any(_counts(number, wanted) for number in _of_noun(text, wanted)) for wanted in wanted_numbers)
         and all(stem in stems for stem in content_stems(left))
     )
 
@@ -187,7 +188,10 @@ def citation_scores(answer: Answer, item: GoldItem) -> dict[str, float]:
     A citation is right when its passage is evidence for the question (`is_relevant`). Precision: the share of all
     citations that are right; recall: the share of claims with a right one. An answer without claims has 0.
     """
-    right = [[is_relevant(c.passage, item) for c in claim.citations] for claim in answer.claims]
+    right = [
+        [*(is_relevant(c.passage, item) for c in claim.citations), *(False for _ in claim.dangling)]
+        for claim in answer.claims
+    ]
     flat = [ok for claim in right for ok in claim]
     precision = sum(flat) / len(flat) if flat else 0.0
     recall = sum(any(claim) for claim in right) / len(right) if right else 0.0
@@ -207,7 +211,7 @@ def entailed_citation_scores(answer: Answer, entails: Callable[[str, str], bool]
     recalled, precise, cited = 0, 0, 0
     for claim in answer.claims:
         passages = list(dict.fromkeys(c.passage.text for c in claim.citations))
-        cited += len(passages)
+        cited += len(passages) + len(claim.dangling)
         if not passages or not entails("\n".join(passages), claim.text):
             continue
         recalled += 1
@@ -308,6 +312,13 @@ def _holds(text: str, alias: str, anywhere: bool = False) -> bool:
 def _names(day: Day, wanted: Day) -> bool:
     finest = next((p for p in ("day", "month", "year", "weekday") if getattr(wanted, p) is not None), "year")
     return getattr(day, finest) is not None and day.agrees(wanted)
+
+
+def _of_noun(text: str, wanted: Number) -> list[Number]:
+    """The numbers of a text that count what is wanted; all, where none says so: "25 soldiers and 30 militants"."""
+    found = numbers(text)
+    noun = content_stems(wanted.noun)
+    return [n for n in found if noun and content_stems(n.noun) == noun] or found
 
 
 def _counts(number: Number, wanted: Number) -> bool:

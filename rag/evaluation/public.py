@@ -60,8 +60,11 @@ def realtimeqa(paths: Sequence[Path]) -> PublicSet:
     """
     if len(paths) != 2:
         raise GoldError("RealTimeQA takes two files.", "Name the questions first, then the articles.")
+    rows = list(_lines(paths[0]))
+    if rows and "question_id" in rows[0]:
+        return _realtimeqa_as_published(rows, paths[1])
     items, wanted = [], set()
-    for row in _lines(paths[0]):
+    for row in rows:
         if not row["supported_by"]:
             continue
         wanted.update(row["articles"])
@@ -69,6 +72,28 @@ def realtimeqa(paths: Sequence[Path]) -> PublicSet:
         items.append(_item(row["id"], row["question"], (tuple(row["answers"]),), row["supported_by"], as_of=asked,
                            split="test" if asked.isocalendar().week % 2 else "dev"))  # fmt: skip
     return PublicSet([row for row in _lines(paths[1]) if row["id"] in wanted], items)
+
+
+def _realtimeqa_as_published(rows: Sequence[Record], searched: Path) -> PublicSet:
+    """A week as its publishers give it: 20220617_qa.jsonl and 20220617_gcs.jsonl (what a web search gave)."""
+    found = {row["question_id"]: row["search_result"] for row in _lines(searched)}
+    articles: dict[str, Record] = {}
+    items = []
+    for row in rows:
+        aliases = tuple(row["choices"][int(n)] for n in row["answer"])
+        supporting = []
+        for hit in found.get(row["question_id"], ()):
+            if not hit.get("text", "").strip():
+                continue
+            day = (hit.get("publish_date") or "").replace("/", "-") or None
+            articles[hit["url"]] = _record(hit["url"], hit["title"], hit["text"], "", day, hit["url"])
+            if any(contains(hit["text"], alias) for alias in aliases):
+                supporting.append(hit["url"])
+        if supporting:
+            asked = date.fromisoformat(row["question_date"].replace("/", "-"))
+            items.append(_item(row["question_id"], row["question_sentence"], (aliases,), dict.fromkeys(supporting),
+                               as_of=asked, split="test" if asked.isocalendar().week % 2 else "dev"))  # fmt: skip
+    return PublicSet(list(articles.values()), items)
 
 
 def multihop_rag(paths: Sequence[Path]) -> PublicSet:
@@ -81,13 +106,21 @@ def multihop_rag(paths: Sequence[Path]) -> PublicSet:
         raise GoldError("MultiHop-RAG takes two files.", "Name MultiHopRAG.json first, then corpus.json.")
     corpus = _json(paths[1])
     ids = {row["url"]: f"multihop-{n}" for n, row in enumerate(corpus)}
+    bodies = {row["url"]: row["body"] for row in corpus}
     articles = [
         _record(ids[row["url"]], row["title"], row["body"], row["source"], row.get("published_at"), row["url"])
         for row in corpus
     ]
     items = []
     for n, row in enumerate(_json(paths[0])):
-        evidence = [Evidence(ids[e["url"]], e["fact"]) for e in row["evidence_list"] if e.get("url") in ids]
+        # A fact that is not verbatim in its article (white space differs) names the article alone.
+        evidence = [
+            Evidence(ids[e["url"]], e["fact"] if e["fact"] in bodies[e["url"]] else "")
+            for e in row["evidence_list"]
+            if e.get("url") in ids
+        ]
+        if row["question_type"] != "null_query" and not evidence:
+            continue  # its articles are not in the corpus
         answer = row["answer"]
         kind = "yesno" if answer.casefold() in {"yes", "no"} else "multi-hop"
         null = row["question_type"] == "null_query"
@@ -178,7 +211,7 @@ def _item(
     id_: str,
     question: str,
     answers: tuple[tuple[str, ...], ...],
-    evidence: Sequence[str | Evidence],
+    evidence: Iterable[str | Evidence],
     *,
     answerable: bool = True,
     kind: str = "span",

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from rag.errors import RagError
 from rag.evaluation import metrics
 from rag.evaluation.gold import GoldItem, digest
+from rag.settings import EXTRACTS
 from rag.types import Answer, Hit, Progress
 
 DEPTH = 10
@@ -267,21 +268,30 @@ def _ask(
     hits: tuple[Hit, ...] = ()
     how: dict[str, Any] = {"source": item.sources or None, "as_of": item.as_of}
     kept = answers.get(item) if answers and not retrieval_only else None
+    if kept is not None and _fell_back(kept, bot):
+        kept = None  # the model failed then: asked again
     answer, failure = kept, ""
     try:
         # The answer first: what it takes is its own cost, not less for a search just made.
         if answer is None and not retrieval_only:
             answer = bot.ask(item.question, **how)
+            if _fell_back(answer, bot):
+                failure, answer = answer.notes[-1], None  # extracts are not what was to be measured
     except RagError as error:
         failure = str(error)
+    except Exception as error:  # a model's library raises whatever it likes; one question is lost, not the run
+        failure = f"{type(error).__name__}: {error}"
     try:
         hits = tuple(bot.retriever.search(item.question, k=DEPTH, **how))
         if item.answerable:
             scores = metrics.retrieval_scores(hits, item)
-    except RagError as error:
-        failure = failure or str(error)
+    except Exception as error:
+        failure = failure or (str(error) if isinstance(error, RagError) else f"{type(error).__name__}: {error}")
     if failure:
-        return Result(item, _failed(item, scores, retrieval_only), hits=hits, wrong=FAILED, error=failure)
+        failed = _failed(item, scores, retrieval_only)
+        if entails and item.answerable and not retrieval_only:
+            failed |= dict.fromkeys(("entailed_precision", "entailed_recall", "entailed_f1"), 0.0)
+        return Result(item, failed, hits=hits, wrong=FAILED, error=failure)
     if answer is None:
         missed = item.answerable and not scores["hits_at_10"]
         return Result(item, scores, hits=hits, wrong=RETRIEVAL_MISS if missed else "")
@@ -291,9 +301,14 @@ def _ask(
     if answer.claims:
         known = {hit.passage.id: hit.passage.text for hit in (*answer.hits, *hits)}
         scores["verbatim_quotes"] = float(metrics.quotes_verbatim(answer, known))
-        if entails and item.answerable:
-            scores |= metrics.entailed_citation_scores(answer, entails)
+    if entails and item.answerable:
+        scores |= metrics.entailed_citation_scores(answer, entails)  # an abstention has 0, as in `citation_scores`
     return Result(item, scores, answer, hits, _wrong(item, answer, hits, scores), cached=kept is not None)
+
+
+def _fell_back(answer: Answer, bot: Asker) -> bool:
+    """Whether extracts stand in for a language model that failed on this question."""
+    return answer.kind == "extracts" and getattr(bot, "model", EXTRACTS) != EXTRACTS
 
 
 def answer_measures(item: GoldItem, answer: Answer) -> dict[str, float]:
