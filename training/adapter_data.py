@@ -22,9 +22,11 @@ import numpy as np
 from rag.answering.llama import LlamaGenerator
 from rag.answering.models import embedded_path
 from rag.answering.prompt import build_messages
+from rag.indexing.embedder import SentenceTransformerEmbedder
 from rag.retrieval.reader import Reader
 from rag.text import content_stems, sentences
 from rag.types import ABSTENTION, Passage
+from training.negatives import Pool, holds_answer
 from training.reader_data import _quiz, _safe
 from training.sources import Example, NewsArticle, guard, held_out_articles, news, qamr, squad
 
@@ -80,34 +82,6 @@ def reply(question: str, answer: str) -> str | None:
             what = event.group(2).rsplit(" ", 1)
             said = f"{what[0]} {event.group(1)} {what[1]} {joined} {plain}"
     return said[0].upper() + said[1:] + "." if _WRITABLE.fullmatch(said) else plain[0].upper() + plain[1:] + "."
-
-
-class Pool:
-    """Texts to draw near misses from, found by TF-IDF."""
-
-    def __init__(self, texts: Sequence[tuple[str, str]]) -> None:
-        """Args: (text, title) pairs."""
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        self.texts = texts
-        self._vectorizer = TfidfVectorizer(stop_words="english", sublinear_tf=True, dtype=np.float32)
-        self._matrix = self._vectorizer.fit_transform([text for text, _ in texts]).T.tocsr()
-
-    def nearest(self, examples: Sequence[Example], most: int = 8) -> Iterator[list[tuple[str, str]]]:
-        """For each example the (text, title) pairs most like its question that do not hold its answer."""
-        for start in range(0, len(examples), 256):
-            batch = examples[start : start + 256]
-            scores = (self._vectorizer.transform([e.question for e in batch]) @ self._matrix).toarray()
-            for row, example in zip(scores, batch, strict=True):
-                answers = [example.context[a:b].lower() for a, b in example.answers]
-                best = np.argpartition(-row, 3 * most)[: 3 * most]
-                good = [
-                    self.texts[i]
-                    for i in best[np.argsort(-row[best])]
-                    if self.texts[i][0] != example.context
-                    and not any(answer in self.texts[i][0].lower() for answer in answers)
-                ]
-                yield good[:most]
 
 
 _EVENT = re.compile(
@@ -186,7 +160,8 @@ def build(shared: Path, repository: Path, reader: Reader, size: int, seed: int) 
 
     drawn = rng.sample(usable, 3_500)
     windows = [(a.body[s : s + 500], a.title) for a in drawn for s in range(0, min(3_000, len(a.body)), 1_000)]
-    pool = Pool([*{e.context: e.title.replace("_", " ") for e in wiki}.items(), *windows])
+    near = [*{e.context: e.title.replace("_", " ") for e in wiki}.items(), *windows]
+    ranked = Pool([text for text, _ in near], SentenceTransformerEmbedder()).ranked([e.question for e in chosen])
     same_quiz: dict[str, list[Example]] = {}
     for e in quiz:
         same_quiz.setdefault(e.question, []).append(e)
@@ -196,7 +171,8 @@ def build(shared: Path, repository: Path, reader: Reader, size: int, seed: int) 
         when = published or other.published
         return example_source or other.source, date.fromisoformat(when[:10]) if when else None, title or other.title
 
-    for example, near in zip(chosen, pool.nearest(chosen), strict=True):
+    for example, order in zip(chosen, ranked, strict=True):
+        missing = [near[i] for i in order if not holds_answer(near[i][0], example)][:8]
         span = rng.choice(example.answers)
         answer = reply(example.question, example.context[slice(*span)])
         if answer is None:
@@ -231,7 +207,7 @@ def build(shared: Path, repository: Path, reader: Reader, size: int, seed: int) 
                     lines, kind = [answer, other_answer], "differing"
         else:
             kind = "unanswerable"
-        wrong = [Shown(snippet(t, example.question, None, rng), *_ordered(meta("", "", name))) for t, name in near]
+        wrong = [Shown(snippet(t, example.question, None, rng), *_ordered(meta("", "", name))) for t, name in missing]
         wrong = [w for w in wrong if w.text][: max(0, count - len(right)) or (0 if right else 1)]
         shown = [*right, *wrong]
         if not shown:

@@ -108,46 +108,63 @@ def opposite(example: Example, rng: random.Random) -> Example | None:
     return None
 
 
+class Pool:
+    """Texts ranked for a question as the product's search ranks passages: by words and by meaning, fused.
+
+    Words are weighed by TF-IDF, where the product has BM25.
+
+    Args:
+        texts: what is ranked.
+        embedder: the product's.
+    """
+
+    def __init__(self, texts: Sequence[str], embedder: Embedder) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        self._embedder = embedder
+        self._vectorizer = TfidfVectorizer(stop_words="english", sublinear_tf=True, dtype=np.float32)
+        self._words = self._vectorizer.fit_transform(texts).T.tocsc()
+        self._vectors = embedder.encode(texts, kind="passage").T
+
+    def ranked(self, questions: Sequence[str], *, allowed: np.ndarray | None = None) -> Iterator[list[int]]:
+        """For each question the indices of the best-ranked texts, best first, 24 of each ranking at most.
+
+        Args:
+            allowed: bool (questions, texts), which texts a question may meet; default: all.
+        """
+        for start in range(0, len(questions), 256):
+            part = slice(start, start + 256)
+            lexical = (self._vectorizer.transform(questions[part]) @ self._words).toarray()
+            dense = self._embedder.encode(questions[part], kind="query") @ self._vectors
+            for row, scores in enumerate(zip(lexical, dense, strict=True)):
+                may = np.ones(len(scores[0]), bool) if allowed is None else allowed[start + row]
+                best = [[i for i in np.argsort(-np.where(may, s, -2))[:24].tolist() if may[i]] for s in scores]
+                yield [i for i, _ in fuse({"bm25": best[0], "dense": best[1]})]
+
+
 def near_misses(
     examples: Sequence[Example], seed: int, embedder: Embedder, *, same_group: bool = False
 ) -> Iterator[Example]:
-    """Each question with one of the three best-ranked texts that do not hold its answer.
-
-    Ranked as the product's search ranks: by words (TF-IDF here, where the product has BM25) and by meaning, fused.
+    """Each question with one of the three best-ranked texts of a `Pool` that do not hold its answer.
 
     Args:
-        examples: answerable examples.
+        examples: answerable examples; their texts are the pool.
         seed: draws among the three.
-        embedder: the product's.
         same_group: look among the texts of the same page only, which makes them harder.
     """
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
     rng = random.Random(seed)
     contexts = list({example.context: example.group for example in examples}.items())
-    vectorizer = TfidfVectorizer(stop_words="english", sublinear_tf=True)
-    matrix = vectorizer.fit_transform([context for context, _ in contexts]).T.tocsc()
-    vectors = embedder.encode([context for context, _ in contexts], kind="passage").T
-    groups = np.array([hash(group) for _, group in contexts])
-    for start in range(0, len(examples), 512):
-        batch = examples[start : start + 512]
-        questions = [example.question for example in batch]
-        words_alike = (vectorizer.transform(questions) @ matrix).toarray()
-        meaning_alike = embedder.encode(questions, kind="query") @ vectors
-        for lexical, dense, example in zip(words_alike, meaning_alike, batch, strict=True):
-            if same_group:
-                lexical, dense = (np.where(groups == hash(example.group), row, -1.0) for row in (lexical, dense))
-            answers = [example.context[a:b].lower() for a, b in example.answers]
-            ranked = fuse({"bm25": np.argsort(-lexical)[:24].tolist(), "dense": np.argsort(-dense)[:24].tolist()})
-            good = [
-                contexts[i][0]
-                for i, _ in ranked
-                if (not same_group or groups[i] == hash(example.group))
-                and contexts[i][0] != example.context
-                and not any(answer in contexts[i][0].lower() for answer in answers)
-            ][:3]
-            if good:
-                yield _unanswerable(example, example.question, rng.choice(good))
+    texts, groups = [context for context, _ in contexts], np.array([group for _, group in contexts])
+    allowed = np.stack([groups == example.group for example in examples]) if same_group else None
+    ranked = Pool(texts, embedder).ranked([example.question for example in examples], allowed=allowed)
+    for example, found in zip(examples, ranked, strict=True):
+        if good := [texts[i] for i in found if not holds_answer(texts[i], example)][:3]:
+            yield _unanswerable(example, example.question, rng.choice(good))
+
+
+def holds_answer(text: str, example: Example) -> bool:
+    """Whether a text is the example's own or has one of its answers' words."""
+    return text == example.context or any(example.context[a:b].lower() in text.lower() for a, b in example.answers)
 
 
 def _unanswerable(example: Example, question: str, context: str) -> Example:

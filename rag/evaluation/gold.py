@@ -219,8 +219,6 @@ def _counted(error: Any, field: str) -> str:
     if error.validator == "maxItems":
         return "an unanswerable question has none"
     if error.validator == "minItems" and len(error.absolute_path) == 1:
-        if error.validator_value == 2:
-            return "a conflict needs each version, as an answer of its own"
         return f"an answerable question needs {'one' if field == 'answers' else 'an article'}"
     return str(error.message)
 
