@@ -1,0 +1,59 @@
+"""What each part of the adapter's training is worth: short runs that differ in one thing, measured alike.
+
+    python -m training.ablations --data /tmp/adapter --shared ../shared --out /tmp/ablations --steps 80 --n 40
+
+Every arm starts from the untuned base and sees as many steps. Runs that are there already are not trained again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ARMS: dict[str, list[str]] = {
+    "all of it, rank 32": [],
+    "without distractors": ["--without", "distractors"],
+    "without made questions": ["--without", "made"],
+    "rank 8": ["--rank", "8"],
+    "rank 64": ["--rank", "64"],
+}
+
+
+def python(module: str, *given: str | Path) -> str:
+    """Run a module of this folder in a process of its own and return what it printed."""
+    command = [sys.executable, "-m", f"training.{module}", *map(str, given)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def main() -> None:
+    """Train, export and measure every arm; print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--shared", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--n", type=int, default=40, help="questions of each set")
+    parser.add_argument("--arms", nargs="*", choices=list(ARMS), default=list(ARMS))
+    given = parser.parse_args()
+    print("| arm | held-out loss | set | F1 | right citation | refused |\n|---|---|---|---|---|---|")
+    for name in given.arms:
+        run = given.out / name.replace(" ", "-").replace(",", "")
+        python("adapter", "--data", given.data, "--out", run, "--steps", str(given.steps), *ARMS[name])
+        python("export_adapter", "--run", run, "--out", run / "gguf")
+        last = json.loads((run / "curve.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+        measured = python(
+            "measure_adapter", "--shared", given.shared, "--answerer", run / "gguf/adapter.gguf",
+            "--packed", "--n", str(given.n),
+        )  # fmt: skip
+        for line in measured.splitlines():
+            which, found = line.split("{", 1)
+            figures = json.loads("{" + found)
+            cells = [str(figures.get(key, "")) for key in ("f1", "right_citation", "refused")]
+            print(f"| {name} | {last['held_out_loss']:.3f} | {which.strip()} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
