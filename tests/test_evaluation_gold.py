@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,9 @@ def test_all_fields(tmp_path: Path) -> None:
         ({"evidence": [3]}, "field 'evidence'"),
         ({"evidence": [{"article": "a9"}]}, "field 'evidence': there is no article 'a9'"),
         ({"evidence_mode": "some"}, "field 'evidence_mode'"),
+        ({"kind": "unanswerable"}, "field 'kind'"),
+        ({"kind": "conflict"}, "field 'answers': a conflict needs each version, as an answer of its own"),
+        ({"answerable": False, "answers": []}, "field 'evidence': an unanswerable question has none"),
         ({"unanswerable_kind": "near_miss"}, "field 'unanswerable_kind': only an unanswerable question has it"),
         ({"as_of": "yesterday"}, "field 'as_of': 'yesterday' is not a 'date'"),
         ({"split": "train"}, "field 'split'"),
@@ -142,3 +146,43 @@ def test_the_bundled_set_is_sound_and_its_schema_is_a_schema() -> None:
     assert sum(item.unanswerable_kind == "near_miss" for item in unanswerable) * 2 >= len(unanswerable)
     assert all(item.unanswerable_kind for item in unanswerable)
     assert {item.split for item in items} == {"dev", "test"}
+
+
+def bad_and_good_rows() -> Iterator[dict[str, Any]]:
+    """Rows of which a schema can judge all that is wrong (not ids used twice, nor what stands in the articles)."""
+    yield LINE
+    yield UNANSWERABLE
+    values: tuple[Any, ...] = (
+        None, "", " ", "x", 0, 1, 1.5, True, False, [], [""], [[]], [[""]], ["x"], [["x"]], [["x"], ["y"]],
+        ["x", ["y"]], [3], [[3]], {}, [{}], [{"article": "a0"}], [{"article": ""}], [{"article": "a0", "quote": 3}],
+        [{"article": "a0", "page": 1}], "2025-10-19", "2025-13-01", "20251019", "conflict", "unanswerable", "all",
+        "dev", "near_miss",
+    )  # fmt: skip
+    names = json.loads(resource("eval", "gold.schema.json").read_text())["properties"]
+    for base in (LINE, UNANSWERABLE, LINE | {"kind": "conflict", "answers": [["x"], ["y"]]}):
+        for name in (*names, "riddle"):
+            yield {key: value for key, value in base.items() if key != name}
+            for value in values:
+                yield base | {name: value}
+    yield {key: value for key, value in LINE.items() if key != "evidence"} | {"articles": ["a0"]}
+    yield LINE | {"articles": []}
+    yield UNANSWERABLE | {"answers": [["x"]]}
+
+
+def test_the_schema_and_the_reader_are_of_one_mind(tmp_path: Path) -> None:
+    """Whoever checks a gold set with the published schema alone gets the verdict of `rag eval validate`."""
+    from jsonschema import Draft202012Validator, FormatChecker
+
+    schema = json.loads(resource("eval", "gold.schema.json").read_text())
+    alone = Draft202012Validator(schema, format_checker=FormatChecker())
+    path = tmp_path / "gold.jsonl"
+    verdicts = []
+    for row in bad_and_good_rows():
+        path.write_text(json.dumps(row) + "\n")
+        try:
+            sound = bool(read_gold(path))
+        except GoldError:
+            sound = False
+        assert sound == alone.is_valid(row), row
+        verdicts.append(sound)
+    assert 100 < sum(verdicts) < len(verdicts) - 500, "both verdicts are often given"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -45,6 +46,8 @@ def answer(*claims: tuple[str, list[Passage]]) -> Answer:
         ("38 per cent", ["38", "percent"]),
         ("Türkiye's Erdoğan", ["turkiye", "erdogan"]),
         ("1,2 and 3,456", ["1,2", "and", "3456"]),
+        ("The U.S. and the U.N.", ["us", "and", "un"]),
+        ("Mr. Li of the E.U.", ["mr", "li", "of", "eu"]),
         ("", []),
     ],
 )
@@ -93,6 +96,10 @@ def test_contains_respects_token_boundaries(text: str, alias: str, held: bool) -
         ("2600km", "2,600 kilometres", True),
         ("25 militants died", "25 militants", True),
         ("25 soldiers died", "25 militants", False),
+        ("25 soldiers and 30 militants died", "30 militants", True),
+        ("25 militants and 30 soldiers died", "30 militants", False),  # a number belongs to its noun
+        ("30 died", "30 militants", False),
+        ("Militants: 30 died", "30 militants", True),  # no number says what it counts
         ("Doha", "Doha", False),  # no date or number in it: contains-match's business
     ],
 )
@@ -191,6 +198,17 @@ def test_citations_by_evidence_overlap() -> None:
     assert list(found.values()) == pytest.approx([1 / 3, 1 / 3, 1 / 3])
     assert list(metrics.citation_scores(answer(("In Doha.", [right])), wanted).values()) == [1.0, 1.0, 1.0]
     assert list(metrics.citation_scores(answer(), wanted).values()) == [0.0, 0.0, 0.0]
+
+
+def test_numbers_of_no_passage_stay_in_the_denominator() -> None:
+    right = passage("a", "In Doha.")
+    cited = answer(("In Doha.", [right]), ("Truly.", []))
+    claims = (replace(cited.claims[0], dangling=(5,)), replace(cited.claims[1], dangling=(6, 7)))
+    dangling = replace(cited, claims=claims)
+    # 1 of 4 citations is right, 1 of 2 claims has a right one
+    assert list(metrics.citation_scores(dangling, item(["Doha"])).values())[:2] == [0.25, 0.5]
+    judged = metrics.entailed_citation_scores(dangling, lambda premise, claim: claim in premise)
+    assert list(judged.values())[:2] == [0.25, 0.5]
 
 
 def test_citations_as_alce_judges_them() -> None:

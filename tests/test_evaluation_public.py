@@ -12,7 +12,7 @@ import pytest
 
 from rag.articles import load
 from rag.errors import GoldError
-from rag.evaluation.gold import Evidence, read_gold
+from rag.evaluation.gold import Evidence, check_quotes, read_gold
 from rag.evaluation.public import convert
 from rag.types import Article
 
@@ -71,6 +71,52 @@ def test_realtimeqa(tmp_path: Path) -> None:
     assert set(items) == {"a", "b"}
     assert items["a"].as_of == date(2023, 1, 2)
     assert (items["a"].split, items["b"].split) == ("test", "dev")  # ISO weeks 1 and 2
+
+
+def test_realtimeqa_as_published(tmp_path: Path) -> None:
+    """The form of 20220617_qa.jsonl and 20220617_gcs.jsonl at github.com/realtimeqa/realtimeqa_public."""
+
+    def question(id_: str, day: str, answer: list[str]) -> dict[str, Any]:
+        return {"question_id": id_, "question_date": day, "question_source": "CNN", "question_url": "u",
+                "question_sentence": f"Which was it, {id_}?", "choices": ["Iraq", "Iran", "Cuba", "Peru"],
+                "answer": answer, "evidence": ""}  # fmt: skip
+
+    def hit(url: str, text: str, day: str = "2022/06/10") -> dict[str, Any]:
+        return {"doc_id": 1, "publish_date": day, "title": url[-1].upper(), "url": url, "text": text}
+
+    asked = [question("20220617_0", "2022/06/17", ["1"]), question("20220624_1", "2022/06/24", ["0", "2"]),
+             question("20220624_2", "2022/06/24", ["3"])]  # fmt: skip
+    x, y = hit("https://example.com/x", "It was Iran, they say."), hit("https://example.com/y", "Cuba it was.", "")
+    empty = hit("https://example.com/z", " ")
+    searched = [{"question_id": "20220617_0", "search_time": "t", "search_result": [x, y, x]},
+                {"question_id": "20220624_1", "search_time": "t", "search_result": [y, empty]},
+                {"question_id": "20220624_2", "search_time": "t", "search_result": [x]}]  # fmt: skip
+    articles, items = converted(
+        tmp_path, "realtimeqa", written(tmp_path, "20220617_qa.jsonl", asked),
+        written(tmp_path, "20220617_gcs.jsonl", searched),
+    )  # fmt: skip
+    assert set(articles) == {x["url"], y["url"]}, "an article without a text is none"
+    assert [articles[a["url"]].published for a in (x, y)] == [date(2022, 6, 10), None]
+    assert set(items) == {"20220617_0", "20220624_1"}, "no article holds the answer to the third"
+    first, second = items.values()
+    assert (first.answers, first.evidence, first.as_of) == ((("Iran",),), (Evidence(x["url"]),), date(2022, 6, 17))
+    assert (second.answers, second.evidence) == ((("Iraq", "Cuba"),), (Evidence(y["url"]),))
+    assert (first.split, second.split) == ("dev", "test")  # ISO weeks 24 and 25
+
+
+def test_multihop_rag_facts_that_do_not_stand_there(tmp_path: Path) -> None:
+    corpus = [{"title": "A", "source": "S", "published_at": "2023-10-01", "url": "https://example.com/A",
+               "body": "A sold\n\nmore."}]  # fmt: skip
+    apart = {"url": "https://example.com/A", "fact": "A sold more."}
+    elsewhere = {"url": "https://example.com/B", "fact": "B sold more."}
+    queries = [{"query": f"Who sold more, {n}?", "answer": "A", "question_type": "inference_query",
+                "evidence_list": evidence} for n, evidence in enumerate(([apart, elsewhere], [elsewhere]))]  # fmt: skip
+    articles, items = converted(
+        tmp_path, "multihop-rag", written(tmp_path, "q.json", queries), written(tmp_path, "c.json", corpus)
+    )
+    assert set(items) == {"multihop-0"}, "none of the other's articles is in the corpus"
+    assert items["multihop-0"].evidence == (Evidence("multihop-0"),), "white space differs: the article alone"
+    check_quotes(list(items.values()), lambda id_: articles[id_].text)
 
 
 def test_multihop_rag(tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ def evaluate(
                 "A model on this machine answers one question at a time.",
                 "Leave --jobs out, or use --model extracts or an endpoint.",
             )
+        whole = len(items)
         items = _draw(items, limit, seed)
         how: dict[str, Any] = {"jobs": jobs, "seed": seed or 0, "progress": progress}
         cache = AnswerCache(settings.cache_dir / "eval" / "answers.sqlite", fingerprint(bot), fresh=fresh)
@@ -105,7 +106,7 @@ def evaluate(
                 measured = _controls(bot, items, None if fresh else settings, how)
         finally:
             cache.close()
-        about = _about(bot, path, seed, retrieval_only, entailment) | {"limit": limit}
+        about = _about(bot, path, seed, retrieval_only, entailment) | {"limit": limit if len(items) < whole else None}
     report = replace(report, controls=measured, about=about)
     folder = out or settings.data_dir / "eval" / _folder_name(path, report.model)
     write_run(report, folder)

@@ -144,7 +144,8 @@ def check_quotes(items: Sequence[GoldItem], text_of: Callable[[str], str]) -> No
 
 def digest(items: Sequence[GoldItem]) -> str:
     """sha256 (64 hex digits) of the items in their order: two runs with the same one can be compared."""
-    return hashlib.sha256("\n".join(item.to_line() for item in items).encode()).hexdigest()
+    lines = "\n".join(item.to_line() for item in items)
+    return hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()  # half a pair, as JSON can write it
 
 
 def _missing_quotes(item: GoldItem, text_of: Callable[[str], str]) -> list[str]:
