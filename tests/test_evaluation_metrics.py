@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
+import string
+import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -61,6 +65,47 @@ def test_exact_match_and_f1() -> None:
     # 3 of 5 predicted tokens, 3 of 3 gold tokens: precision .6, recall 1
     assert metrics.token_f1("Turkey and Qatar mediated it", ["Norway", "Turkey and Qatar"]) == pytest.approx(0.75)
     assert metrics.token_f1("", ["x"]) == 0.0
+
+
+def published_squad(predicted: str, aliases: list[str]) -> tuple[float, float]:
+    """Exact match and F1 by the definition of SQuAD v1.1 (Rajpurkar et al. 2016), as its evaluation script has it.
+
+    Lower case, then punctuation out, then the articles out, then white space; the best over the aliases.
+    """
+
+    def normalised(text: str) -> list[str]:
+        kept = "".join(c for c in text.lower() if c not in string.punctuation)
+        return re.sub(r"\b(a|an|the)\b", " ", kept).split()
+
+    def f1(mine: list[str], theirs: list[str]) -> float:
+        same = sum((Counter(mine) & Counter(theirs)).values())
+        if same == 0:
+            return 0.0
+        precision, recall = same / len(mine), same / len(theirs)
+        return 2 * precision * recall / (precision + recall)
+
+    mine = normalised(predicted)
+    return (
+        max(float(" ".join(mine) == " ".join(normalised(alias))) for alias in aliases),
+        max(f1(mine, normalised(alias)) for alias in aliases),
+    )
+
+
+def test_exact_match_and_f1_agree_with_squad_on_plain_words() -> None:
+    """Without numbers, dots, hyphens, possessives and diacritics our normalisation is SQuAD's own."""
+    draw = random.Random(15)
+    words = "the The a an cat sat on mat, (Doha) Qatar; and Turkey! big Red theatre anthem".split()
+    exact = partial = 0
+    for _ in range(5000):
+        predicted = " ".join(draw.choices(words, k=draw.randint(0, 6)))
+        aliases = [" ".join(draw.choices(words, k=draw.randint(1, 4))) for _ in range(draw.randint(1, 3))]
+        em, f1 = published_squad(predicted, aliases)
+        assert metrics.exact_match(predicted, aliases) == em, (predicted, aliases)
+        assert metrics.token_f1(predicted, aliases) == pytest.approx(f1, abs=1e-12), (predicted, aliases)
+        exact += em == 1
+        partial += 0 < f1 < 1
+    assert exact > 50
+    assert partial > 1000
 
 
 @pytest.mark.parametrize(
@@ -227,6 +272,51 @@ def test_citations_as_alce_judges_them() -> None:
     # Not entailed: neither recalled nor precise. Nothing cited: not recalled.
     assert scores(("five", [x]), ("one", [])) == [0.0, 0.0, 0.0]
     assert scores(("one", [x]), ("one", []))[:2] == [1.0, 0.5]
+
+
+def published_alce(made: Answer, entails: Callable[[str, str], bool]) -> tuple[float, float]:
+    """Citation precision and recall of one answer, by the steps of ALCE's compute_autoais (Gao et al. 2023)."""
+    supported = precise = cited = 0
+    for claim in made.claims:
+        passages = [citation.passage.text for citation in claim.citations]
+        if not passages:
+            continue  # not supported, and nothing to be precise about
+        cited += len(passages)
+        together = entails("\n".join(passages), claim.text)
+        supported += together
+        if not together or len(passages) == 1:
+            precise += together
+            continue
+        for n, passage in enumerate(passages):
+            alone = entails(passage, claim.text)
+            without = entails("\n".join(passages[:n] + passages[n + 1 :]), claim.text)
+            precise += alone or not without
+    return (precise / cited if cited else 0.0, supported / len(made.claims) if made.claims else 0.0)
+
+
+def test_citations_agree_with_alce_on_random_answers() -> None:
+    draw = random.Random(16)
+
+    def covers(premise: str, hypothesis: str) -> bool:
+        return set(hypothesis.split()) <= set(premise.split())
+
+    def fickle(premise: str, hypothesis: str) -> bool:
+        """As models are: what a passage entails, it may not entail together with another."""
+        return zlib.crc32(f"{premise}|{hypothesis}".encode()) % 3 > 0
+
+    letters = "abcdef"
+    between = 0
+    for n in range(3000):
+        pool = [passage(f"x{i}", " ".join(draw.sample(letters, draw.randint(1, 3))) + f" z{i}") for i in range(4)]
+        made = answer(*(
+            (" ".join(draw.sample(letters, draw.randint(1, 3))), draw.sample(pool, draw.randint(0, 3)))
+            for _ in range(draw.randint(0, 4))
+        ))  # fmt: skip
+        entails = fickle if n % 2 else covers
+        ours = list(metrics.entailed_citation_scores(made, entails).values())[:2]
+        assert ours == pytest.approx(published_alce(made, entails), abs=1e-12), made
+        between += 0 < ours[0] < 1
+    assert between > 500
 
 
 def test_quotes_are_looked_up_in_what_was_indexed() -> None:
