@@ -110,6 +110,22 @@ def test_the_search_alone_is_not_compared_with_answers(tmp_path: Path) -> None:
         compare(nothing, nothing)
 
 
+def test_a_measure_of_the_whole_is_shown_and_not_tested(tmp_path: Path) -> None:
+    runs = [a_run(tmp_path / name, 30) for name in "ab"]
+    plain = compare(*runs)
+    for run, area in zip(runs, (0.1, 0.25), strict=True):
+        raw = json.loads((run.folder / "summary.json").read_text())
+        raw["summary"]["risk_coverage_area"] = {"value": area, "n": 30, "low": 0.0, "high": 0.5}
+        (run.folder / "summary.json").write_text(json.dumps(raw))
+    before, after = (read_run(run.folder) for run in runs)
+    assert compare(before, after) == plain, "it takes no part in Holm's correction"
+    code, told = status("compare", before.folder, after.folder)
+    assert code == 0
+    assert "risk_coverage_area: 0.100 before, 0.250 after (of the run as a whole: no paired test)" in told
+    code, told = status("compare", before.folder, after.folder, "--measure", "risk_coverage_area")
+    assert (code, "no scores of single questions" in told) == (2, True)
+
+
 def test_a_run_that_was_cut_is_no_run(tmp_path: Path) -> None:
     whole, cut = a_run(tmp_path / "a", 30), a_run(tmp_path / "b", 30)
     lines = (cut.folder / "results.jsonl").read_text().splitlines(keepends=True)

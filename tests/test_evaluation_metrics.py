@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from rag.evaluation import metrics
@@ -335,7 +336,29 @@ def test_risk_coverage() -> None:
     assert coverage == [0.25, 0.75, 1.0]
     assert risk == pytest.approx([0, 1 / 3, 1 / 2])
     assert area == pytest.approx((0 + 2 * (1 / 3) + 1 / 2) / 4)
+    # Of 8 questions asked half was refused: the curve ends there, the mean of the risk is the same.
+    half = metrics.risk_coverage([0.9, 0.2, 0.5, 0.5], [True, False, True, False], asked=8)
+    assert half == ([0.125, 0.375, 0.5], risk, area)
     assert metrics.risk_coverage([], []) == ([], [], 0.0)
+
+
+def test_the_interval_of_the_area() -> None:
+    """Against the slow way: the curve of every resample, question by question."""
+    draw = random.Random(17)
+    confidence = [draw.choice([0.1, 0.3, 0.5, 0.5, 0.9]) + draw.choice([0, 0.01]) for _ in range(40)]
+    correct = [draw.random() < c for c in confidence]
+    clusters = [f"a{draw.randrange(12):02}" for _ in range(40)]
+    low, high = metrics.risk_coverage_interval(confidence, correct, clusters)
+    names = sorted(set(clusters))
+    areas = []
+    for resample in np.random.default_rng(0).integers(0, len(names), size=(2000, len(names))):
+        rows = [n for which in resample for n in range(40) if clusters[n] == names[which]]
+        areas.append(metrics.risk_coverage([confidence[n] for n in rows], [correct[n] for n in rows])[2])
+    assert (low, high) == pytest.approx(tuple(np.quantile(areas, [0.025, 0.975])))
+    assert low < metrics.risk_coverage(confidence, correct)[2] < high
+    assert metrics.risk_coverage_interval(confidence, [True] * 40, clusters) == (0.0, 0.0)
+    assert metrics.risk_coverage_interval(confidence, correct, ["one"] * 40) == (0.0, 1.0)
+    assert metrics.risk_coverage_interval([], [], []) == (0.0, 1.0)
 
 
 def test_intervals() -> None:
@@ -353,5 +376,8 @@ def test_clusters_widen_an_interval() -> None:
     alone = metrics.bootstrap(values)
     clustered = metrics.bootstrap(values, [f"article {n // 25}" for n in range(100)])
     assert clustered[1] - clustered[0] > 2 * (alone[1] - alone[0])
-    assert metrics.bootstrap(values, ["one"] * 100) == (0.5, 0.5)
+    # One cluster says nothing of how far others lie from it.
+    assert metrics.bootstrap(values, ["one"] * 100) == (0.0, 1.0)
+    assert metrics.bootstrap([0.5], bounds=(-1.0, 1.0)) == (-1.0, 1.0)
+    assert metrics.bootstrap([], bounds=(-1.0, 1.0)) == (-1.0, 1.0)
     assert metrics.bootstrap(values, seed=1) != alone

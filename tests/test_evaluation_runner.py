@@ -107,6 +107,7 @@ def test_a_good_bot() -> None:
         "contains_match": (1.0, 4), "value_match": (1.0, 4), "short_exact_match": (1.0, 4), "short_f1": (1.0, 4),
         "citation_precision": (1.0, 4), "citation_recall": (1.0, 4), "citation_f1": (1.0, 4),
         "checks_passed": (1.0, 4), "verbatim_quotes": (1.0, 4), "abstention_accuracy": (1.0, 2),
+        "risk_coverage_area": (0.0, 4),
     }  # fmt: skip
     assert found.wrong() == {}
     assert found.cost == {"seconds_total": {"median": 0.5, "p95": 0.5, "n": 4}}
@@ -123,6 +124,7 @@ def test_a_good_bot() -> None:
         ("always abstains", "false_abstention", 1.0, {"wrong abstention": 4}),
         ("always abstains", "contains_match", 0.0, {"wrong abstention": 4}),
         ("never abstains", "abstention_accuracy", 0.0, {"should have abstained": 2}),
+        ("never abstains", "risk_coverage_area", pytest.approx((1 / 3 + 1 / 3) / 6), {"should have abstained": 2}),
         ("wrong citations", "citation_precision", 0.0, {"citation miss": 4}),
         ("wrong citations", "verbatim_quotes", 1.0, {"citation miss": 4}),
         ("cites everything", "citation_precision", pytest.approx(1 / 6), {}),
@@ -365,7 +367,11 @@ def test_what_is_written_and_read_back(tmp_path: Path) -> None:
     assert suite is not None
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("6", "0", "1")
     raw = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert raw["risk_coverage"] == {"coverage": [1.0], "risk": [0.0], "area": 0.0}
+    # 3 of 6 are answered: 2 refused, 1 failed
+    assert raw["risk_coverage"] == {"coverage": [0.5], "risk": [0.0], "area": 0.0}
+    assert raw["summary"]["risk_coverage_area"] == {"value": 0.0, "n": 3, "low": 0.0, "high": 0.0}
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<td>risk_coverage_area (lower is better)</td>" in page
 
 
 def test_retrieval_alone() -> None:
@@ -439,5 +445,11 @@ def test_thresholds(tmp_path: Path) -> None:
     for table in ("g.odd", "g.none"):
         with pytest.raises(SettingsError):
             violations(report().summary, path, table)
+    path.write_text("[g.model]\nrisk_coverage_area = {max = 0.1}\n")
+    assert violations(report().summary, path, "g.model") == []
+    assert violations(report("never abstains").summary, path, "g.model") == [
+        "risk_coverage_area is 0.111, at most 0.1 is wanted"
+    ]
+    assert violations(report("always abstains").summary, path, "g.model") == ["risk_coverage_area was not measured"]
     with pytest.raises(SettingsError, match="cannot be read"):
         violations(report().summary, tmp_path / "none.toml", "g")

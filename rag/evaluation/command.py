@@ -204,9 +204,6 @@ def format_table(report: Report) -> str:
     """The measures as a table for a terminal."""
     rows = [f"model: {report.model}", f"{'measure':<22}{'value':>7}   {'95% interval':<16}{'n':>5}"]
     rows += [_row(name, m) for name, m in report.summary.items()]
-    if curve := report.risk_coverage():
-        answered = sum(bool(r.answer and not r.answer.abstained) for r in report.results)
-        rows.append(f"{'risk_coverage_area':<22}{curve[2]:>7.3f}   {'':<16}{answered:>5}")
     if report.by_kind:
         rows += ["", "by kind"]
         rows += [_row(f"  {name}", m) for name, m in report.by_kind.items()]

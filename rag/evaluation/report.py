@@ -31,7 +31,6 @@ def to_html(report: Report) -> str:
         wrong=[_case(result) for result in report.results if result.wrong],
         answered=sum(bool(r.answer and not r.answer.abstained) for r in report.results),
         cached=sum(r.cached for r in report.results),
-        area=curve[2] if curve else None,
         curve=_curve(curve[0], curve[1]) if curve and len(curve[0]) > 1 else "",
         latency=_histogram(seconds) if len(seconds) > 1 else "",
     )
@@ -55,7 +54,9 @@ def _case(result: Result) -> dict[str, Any]:
 
 
 def _curve(coverage: Sequence[float], risk: Sequence[float]) -> Any:
-    figure, axes = _figure("coverage: share of the answered, surest first", "risk: share of them wrong")
+    figure, axes = _figure(
+        "coverage: share of all questions asked, surest first", "risk: share wrong among the answered"
+    )
     axes.step([0, *coverage], [risk[0], *risk], where="pre", color=_INK)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, min(1, max(risk) * 1.15 + 0.02))
