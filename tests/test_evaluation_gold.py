@@ -74,6 +74,12 @@ def test_all_fields(tmp_path: Path) -> None:
         ({"answer": "Doha"}, "field 'answer'"),
         ({"draft": True}, "field 'draft': a person must confirm"),
         ({"id": "q0"}, "field 'id': 'q0' was used in line 1"),
+        ({"answers": [["Doha", "the"]]}, "line 2: field 'answers': there is no word or number in 'the' to look for"),
+        ({"answers": [["?!"]]}, "field 'answers': there is no word or number in '?!'"),
+        ({"forbidden": ["Oslo", "…"]}, "field 'forbidden': there is no word or number in '…'"),
+        ({"forbidden": ["Oslo", "the doha."]}, "field 'forbidden': 'the doha.' is accepted as an answer, too"),
+        ("[" * 100_000, "line 2: nested too deeply"),
+        ('{"id": "q1", "note": ' + '{"a":' * 5_000 + "1" + "}" * 5_001, "line 2: nested too deeply"),
     ],
 )
 def test_faults_are_named_by_line_and_field(tmp_path: Path, line: Any, words: str) -> None:
@@ -108,6 +114,14 @@ def test_all_faults_at_once(tmp_path: Path) -> None:
     assert [(fault.line, fault.field) for fault in found] == [(1, "evidence"), (2, "kind"), (3, ""), (4, "answers")]
 
 
+def test_an_id_is_used_by_a_faulty_line_too(tmp_path: Path) -> None:
+    path = gold_file(tmp_path, LINE | {"kind": "riddle"}, LINE, LINE | {"id": ""}, LINE | {"id": ""})
+    _, found = faults(path)
+    assert [(fault.line, fault.field) for fault in found] == [(1, "kind"), (2, "id"), (3, "id"), (4, "id")]
+    assert "'q0' was used in line 1" in str(found[1])
+    assert "it must not be empty" in str(found[3])
+
+
 def test_the_older_form(tmp_path: Path) -> None:
     old = {"id": "o", "question": "Q?", "answers": ["x", "y"], "articles": ["a1"], "kind": "date", "answerable": True}
     (item,) = read_gold(gold_file(tmp_path, old), {"a1"})
@@ -120,7 +134,8 @@ def test_validate_prints_every_fault(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["eval", "validate", str(path)])
     assert done.exit_code == 2
     assert "line 2: field 'kind'" in done.output
-    assert "1 fault" in done.output
+    assert "line 2: field 'id': 'q0' was used in line 1" in done.output
+    assert "2 faults" in done.output
     done = CliRunner().invoke(main, ["eval", "validate", str(gold_file(tmp_path, LINE, UNANSWERABLE))])
     assert done.exit_code == 0
     assert "2 questions, 1 answerable" in done.output
@@ -149,7 +164,7 @@ def test_the_bundled_set_is_sound_and_its_schema_is_a_schema() -> None:
 
 
 def bad_and_good_rows() -> Iterator[dict[str, Any]]:
-    """Rows of which a schema can judge all that is wrong (not ids used twice, nor what stands in the articles)."""
+    """Rows of which a schema can judge all that is wrong (not ids used twice, nor words)."""
     yield LINE
     yield UNANSWERABLE
     values: tuple[Any, ...] = (
@@ -159,7 +174,7 @@ def bad_and_good_rows() -> Iterator[dict[str, Any]]:
         "dev", "near_miss",
     )  # fmt: skip
     names = json.loads(resource("eval", "gold.schema.json").read_text())["properties"]
-    for base in (LINE, UNANSWERABLE, LINE | {"kind": "conflict", "answers": [["x"], ["y"]]}):
+    for base in (LINE, UNANSWERABLE, LINE | {"kind": "conflict", "answers": [["v"], ["w"]]}):
         for name in (*names, "riddle"):
             yield {key: value for key, value in base.items() if key != name}
             for value in values:

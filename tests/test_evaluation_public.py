@@ -13,8 +13,9 @@ import pytest
 from rag.articles import load
 from rag.errors import GoldError
 from rag.evaluation.gold import Evidence, check_quotes, read_gold
+from rag.evaluation.metrics import is_relevant
 from rag.evaluation.public import convert
-from rag.types import Article
+from rag.types import Article, Passage
 
 
 def written(folder: Path, name: str, value: Any) -> Path:
@@ -109,7 +110,7 @@ def test_multihop_rag_facts_that_do_not_stand_there(tmp_path: Path) -> None:
                "body": "A sold\n\nmore."}]  # fmt: skip
     apart = {"url": "https://example.com/A", "fact": "A sold more."}
     elsewhere = {"url": "https://example.com/B", "fact": "B sold more."}
-    queries = [{"query": f"Who sold more, {n}?", "answer": "A", "question_type": "inference_query",
+    queries = [{"query": f"Who sold more, {n}?", "answer": "Acme", "question_type": "inference_query",
                 "evidence_list": evidence} for n, evidence in enumerate(([apart, elsewhere], [elsewhere]))]  # fmt: skip
     articles, items = converted(
         tmp_path, "multihop-rag", written(tmp_path, "q.json", queries), written(tmp_path, "c.json", corpus)
@@ -160,7 +161,51 @@ def test_rgb(tmp_path: Path) -> None:
     assert len(together.evidence) == 2
     altered = items["rgb-en_fact-0-counterfactual"]
     assert altered.forbidden == ("Bob",)
-    assert [articles[e.article].text for e in altered.evidence] == ["Bob did it all, they say."]
+    assert [(articles[e.article].text, e.quote) for e in altered.evidence] == [("Bob did it all, they say.", "Bob")]
+    check_quotes(list(items.values()), lambda id_: articles[id_].text)
+    (found,) = (a for a in articles.values() if a.source in altered.sources)
+    place = Passage("p", found.id, found.text, 0, len(found.text))
+    assert is_relevant(place, altered), "found is the place of the false answer, since the right one is nowhere"
+    assert together.evidence_mode == "any"
+
+
+def test_the_halves_of_public_sets(tmp_path: Path) -> None:
+    """Both halves of each are there, the same every time, and nothing is in one that gives the other away."""
+    pages = [{"title": f"Town_{n}", "paragraphs": [
+        {"context": f"Paragraph {m} of {n} speaks of monks.", "qas": [
+            {"id": f"{n}-{m}", "question": f"Who is in {n} and {m}?", "answers": [{"text": "monks"}]},
+            {"id": f"{n}-{m}-no", "question": "Who is not?", "is_impossible": True, "answers": []}]}
+        for m in range(2)]} for n in range(20)]  # fmt: skip
+    _, items = converted(tmp_path / "squad", "squad", written(tmp_path, "dev.json", {"data": pages}))
+    by_page: dict[str, set[str]] = {}
+    for id_, item in items.items():
+        by_page.setdefault(id_.split("-")[0], set()).add(item.split)
+    assert all(len(splits) == 1 for splits in by_page.values()), "a page is in one half"
+    assert (by_page["0"], by_page["1"]) == ({"dev"}, {"test"})
+    assert {(i.split, i.answerable) for i in items.values()} == {(s, a) for s in ("dev", "test") for a in (True, False)}
+    rows = [{"id": n, "query": f"Who is {n}?", "answer": ["Ann"], "positive": ["Ann it is, they say."],
+             "negative": ["Nothing to be seen here."]} for n in range(20)]  # fmt: skip
+    false = [{"id": n, "query": f"Who is {n}?", "answer": "Ann", "fakeanswer": "Bob", "positive": ["Ann it is."],
+              "positive_wrong": ["Bob it is, they say."], "negative": []} for n in range(20)]  # fmt: skip
+    paths = [written(tmp_path, "en.jsonl", rows), written(tmp_path, "en_fact.jsonl", false)]
+    _, items = converted(tmp_path / "rgb", "rgb", *paths)
+    assert {item.split for item in items.values()} == {"dev", "test"}
+    for n in range(20):
+        ids = (f"rgb-en-{n}-noise", f"rgb-en-{n}-rejection", f"rgb-en_fact-{n}-counterfactual")
+        assert len({items[id_].split for id_ in ids}) == 1, "one question is in one half"
+
+
+def test_answers_that_cannot_be_looked_for_are_left_out(tmp_path: Path) -> None:
+    page = {"title": "T", "paragraphs": [{"context": "One is one.", "qas": [
+        {"id": "1", "question": "1?", "answers": [{"text": "One"}, {"text": "."}]},
+        {"id": "2", "question": "2?", "answers": [{"text": "."}]}]}]}  # fmt: skip
+    _, items = converted(tmp_path / "squad", "squad", written(tmp_path, "dev.json", {"data": [page]}))
+    assert {id_: item.answers for id_, item in items.items()} == {"1": (("One",),)}
+    same = [{"id": 0, "query": "Who?", "answer": "Ann", "fakeanswer": ["ann", "Bob"], "positive": ["Ann did it."],
+             "positive_wrong": ["It was BOB who did it."], "negative": []}]  # fmt: skip
+    _, items = converted(tmp_path / "rgb", "rgb", written(tmp_path, "en_fact.jsonl", same))
+    (item,) = items.values()
+    assert (item.forbidden, item.evidence[0].quote) == (("Bob",), "BOB")
 
 
 def test_a_sample_and_what_cannot_be_read(tmp_path: Path) -> None:
