@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -169,6 +170,46 @@ def test_numbers_of_no_passage_count_among_the_citations() -> None:
         assert found.summary[name].value == pytest.approx(1 / 3)
     for name in ("citation_recall", "entailed_recall"):
         assert found.summary[name].value == 1.0
+
+
+def test_a_miss_is_one_of_reading_only_where_the_bot_saw_the_evidence() -> None:
+    """The measures search deeper than the bot: what stands below its passages it could not read."""
+
+    class Shallow(FakeBot):
+        def ask(self, question: str, **how: Any) -> Answer:
+            return replace(super().ask(question, **how), hits=(hit(9, 1),))
+
+    found = run(GOLD, Shallow("from memory"))
+    assert found.summary["hits_at_10"].value == 1.0
+    assert found.wrong() == {"retrieval miss": 4}
+    assert report("from memory").wrong() == {"reading miss": 4}
+
+
+def test_the_report_shows_every_passage_once(tmp_path: Path) -> None:
+    class Many(FakeBot):
+        def ask(self, question: str, **how: Any) -> Answer:
+            answer = super().ask(question, **how)
+            return replace(answer, hits=tuple(hit(n, n + 1) for n in range(7)))
+
+    write_run(run(GOLD[:2], Many("from memory")), tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert page.startswith("<!doctype html>")
+    first = page[page.index("What went wrong") :].split("</details>\n</details>")[0]
+    shown, folded = first.split("<summary>3 more</summary>")
+    assert re.findall(r"<b>\[(\d)\]", shown) == list("1234")
+    assert re.findall(r"<b>\[(\d)\]", folded) == list("567")
+    assert "It is in place6." in folded
+
+
+def test_ids_in_the_report_are_unique(tmp_path: Path) -> None:
+    write_run(report("never abstains"), tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<svg ") == 2
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids)) > 20
+    used = {*re.findall(r"url\(#([^)]+)\)", page), *re.findall(r'href="#([^"]+)"', page)}
+    assert used
+    assert used <= set(ids), "what is drawn by reference is there"
 
 
 def test_jobs_change_nothing_but_time() -> None:

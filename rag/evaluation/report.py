@@ -10,8 +10,8 @@ from typing import Any
 
 from rag.evaluation.runner import LOWER_IS_BETTER, Report, Result
 
-#: Passages shown with a wrong answer.
-MOST_PASSAGES = 4
+#: Passages of a wrong answer that are shown at once; the others are folded.
+SHOWN_PASSAGES = 4
 _INK, _LINE = "#1d4ed8", "#78716c"
 
 
@@ -42,14 +42,14 @@ def _arm_measures(report: Report) -> list[str]:
 
 
 def _case(result: Result) -> dict[str, Any]:
-    passages = result.answer.hits if result.answer and result.answer.hits else result.hits
+    hits = result.answer.hits if result.answer and result.answer.hits else result.hits
+    passages = [{"hit": hit, "evidence": hit.passage.article_id in result.item.articles} for hit in hits]
     return {
         "result": result,
         "answers": [" / ".join(aliases) for aliases in result.item.answers],
         "short": " and ".join(c.quote for c in result.answer.short) if result.answer else "",
-        "passages": [
-            {"hit": hit, "evidence": hit.passage.article_id in result.item.articles} for hit in passages[:MOST_PASSAGES]
-        ],
+        "passages": passages[:SHOWN_PASSAGES],
+        "folded": passages[SHOWN_PASSAGES:],
     }
 
 
@@ -88,5 +88,8 @@ def _svg(figure: Any, title: str) -> Any:
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Title": title, "Date": None}, transparent=True)
     svg = out.getvalue()[out.getvalue().index("<svg") :]
+    # matplotlib gives each figure the same ids; in one page they must differ.
+    own = re.sub(r"\W+", "-", title.lower())
+    svg = re.sub(r'(\bid="|\bhref="#|url\(#)', rf"\g<1>{own}-", svg)
     svg = re.sub(r"<svg ", f'<svg role="img" aria-label="{title}" ', svg, count=1)
     return Markup(svg)

@@ -309,7 +309,7 @@ def _ask(
         scores["verbatim_quotes"] = float(metrics.quotes_verbatim(answer, known))
     if entails and item.answerable:
         scores |= metrics.entailed_citation_scores(answer, entails)  # an abstention has 0, as in `citation_scores`
-    return Result(item, scores, answer, hits, _wrong(item, answer, hits, scores), cached=kept is not None)
+    return Result(item, scores, answer, hits, _wrong(item, answer, scores), cached=kept is not None)
 
 
 def _fell_back(answer: Answer, bot: Asker) -> bool:
@@ -337,10 +337,11 @@ def answer_measures(item: GoldItem, answer: Answer) -> dict[str, float]:
     return scores
 
 
-def _wrong(item: GoldItem, answer: Answer, hits: Sequence[Hit], scores: Mapping[str, float]) -> str:
+def _wrong(item: GoldItem, answer: Answer, scores: Mapping[str, float]) -> str:
     if not item.answerable:
         return "" if answer.abstained else SHOULD_ABSTAIN
-    found = any(metrics.is_relevant(hit.passage, item) for hit in (*answer.hits, *hits))
+    # What the bot saw, not all that was searched for the measures: it could not read what stands below.
+    found = any(metrics.is_relevant(hit.passage, item) for hit in answer.hits)
     if scores["value_match"] < 1:
         if not found:
             return RETRIEVAL_MISS
