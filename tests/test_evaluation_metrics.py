@@ -142,6 +142,12 @@ def test_contains_respects_token_boundaries(text: str, alias: str, held: bool) -
         ("2600km", "2,600 kilometres", True),
         ("25 militants died", "25 militants", True),
         ("25 soldiers died", "25 militants", False),
+        ("Twenty-five militants died", "25 militants", True),
+        ("thirty percent", "30%", True),
+        ("one hundred people", "100 people", True),
+        ("26 died", "twenty-five", False),
+        ("worth $1.2m", "$1.2 million", True),
+        ("worth $1.2bn", "$1.2 million", False),
         ("25 soldiers and 30 militants died", "30 militants", True),
         ("25 militants and 30 soldiers died", "30 militants", False),  # a number belongs to its noun
         ("30 died", "30 militants", False),
@@ -162,6 +168,18 @@ def test_every_required_answer_counts() -> None:
     assert one["token_f1"] == pytest.approx(2 / 3)
     spelled = metrics.answer_scores("2,600 kilometres; others say 2670 kilometers", conflict)
     assert (spelled["contains_match"], spelled["value_match"]) == (0.0, 1.0)
+
+
+def test_hyphens_may_be_closed_up() -> None:
+    for text, alias in (
+        ("They agreed on a cease-fire.", "ceasefire"),
+        ("They agreed on a ceasefire.", "cease-fire"),
+        ("A 60-day cease-fire", "the 60-day ceasefire"),
+        ("Saudi-led talks", "Saudi led"),
+    ):
+        assert metrics.answer_scores(text, item([alias]))["value_match"] == 1.0, (text, alias)
+    assert metrics.answer_scores("a cease-fire", item(["ceasefire"]))["contains_match"] == 0.0, "as it always was"
+    assert metrics.answer_scores("They will not cease. Fire!", item(["ceasefire"]))["value_match"] == 0.0
 
 
 def test_yes_and_no_count_as_the_first_word_only() -> None:

@@ -6,6 +6,7 @@ All scores lie in [0, 1]; higher is better unless the docstring says otherwise.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -63,8 +64,8 @@ def answer_scores(text: str, item: GoldItem) -> dict[str, float]:
 
     Where several answers are required, F1 takes the alias of each that fits best, joined; exact match needs that join
     in any order of the answers' tokens. contains_match is 1 when each required answer stands in the text; value_match
-    when each stands there or is there as the same date or number (`same_value`). The bare alias "yes" or "no" counts
-    as contained only as the first word.
+    when each stands there or is there as the same date or number (`same_value`), as written or with hyphens closed up:
+    "cease-fire" is "ceasefire". The bare alias "yes" or "no" counts as contained only as the first word.
     """
     if len(item.answers) == 1:
         aliases = item.answers[0]
@@ -74,7 +75,8 @@ def answer_scores(text: str, item: GoldItem) -> dict[str, float]:
         exact = float(Counter(tokens(text)) == Counter(tokens(best)))
         f1 = token_f1(text, [best])
     held = [any(_holds(text, alias) for alias in aliases) for aliases in item.answers]
-    same = [held[n] or any(same_value(text, a) for a in aliases) for n, aliases in enumerate(item.answers)]
+    closed = _closed_up(text)
+    same = [any(_same(text, a) or _same(closed, _closed_up(a)) for a in aliases) for aliases in item.answers]
     return {
         "exact_match": exact,
         "token_f1": f1,
@@ -333,6 +335,15 @@ def _f1(mine: list[str], theirs: list[str]) -> float:
 def _precision_recall_f1(name: str, precision: float, recall: float) -> dict[str, float]:
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
     return {f"{name}_precision": precision, f"{name}_recall": recall, f"{name}_f1": f1}
+
+
+def _same(text: str, alias: str) -> bool:
+    return _holds(text, alias) or same_value(text, alias)
+
+
+def _closed_up(text: str) -> str:
+    """Without the hyphens between letters."""
+    return re.sub(r"(?<=[^\W\d_])-(?=[^\W\d_])", "", text)
 
 
 def _holds(text: str, alias: str, anywhere: bool = False) -> bool:
