@@ -158,6 +158,9 @@ def test_only_a_run_of_fewer_questions_is_a_part(briefs: Settings, tmp_path: Pat
             assert gate(found.folder, bounds) == []
     with pytest.raises(NotComparable, match="asked 2 questions of its gold set"):
         gate(tmp_path / "2", bounds)
+    for limit, arms in ((3, {"closed_book", "gold_evidence", "constant"}), (2, set())):
+        found = evaluate(settings, gold=gold, limit=limit, out=tmp_path / "answered")
+        assert set(found.report.controls) == arms, "a run of all questions has its controls, whatever the limit"
 
 
 def test_what_is_wrong_is_told_before_anything_is_asked(briefs: Settings, tmp_path: Path) -> None:
@@ -213,7 +216,7 @@ def test_the_report_in_a_browser(full: Path) -> None:
             assert fetched == [(full / "report.html").as_uri()], "one file, nothing fetched"
             assert tab.locator("svg[role=img]").count() == 2
             first = tab.locator("details").first
-            first.locator("summary").click()
+            first.locator("summary").first.click()
             assert first.locator("blockquote").first.is_visible()
             assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         browser.close()

@@ -92,8 +92,8 @@ def evaluate(
                 "A model on this machine answers one question at a time.",
                 "Leave --jobs out, or use --model extracts or an endpoint.",
             )
-        whole = len(items)
-        items = _draw(items, limit, seed)
+        drawn = _draw(items, limit, seed)
+        whole, items = len(drawn) == len(items), drawn
         how: dict[str, Any] = {"jobs": jobs, "seed": seed or 0, "progress": progress}
         cache = AnswerCache(settings.cache_dir / "eval" / "answers.sqlite", fingerprint(bot), fresh=fresh)
         try:
@@ -102,16 +102,16 @@ def evaluate(
                 entails=entails, **how,
             )  # fmt: skip
             measured = {}
-            if (limit is None if controls is None else controls) and not retrieval_only:
+            if (whole if controls is None else controls) and not retrieval_only:
                 measured = _controls(bot, items, None if fresh else settings, how)
         finally:
             cache.close()
-        about = _about(bot, path, seed, retrieval_only, entailment) | {"limit": limit if len(items) < whole else None}
+        about = _about(bot, path, seed, retrieval_only, entailment) | {"limit": None if whole else limit}
     report = replace(report, controls=measured, about=about)
     folder = out or settings.data_dir / "eval" / _folder_name(path, report.model)
     write_run(report, folder)
     broken: list[str] = []
-    if thresholds or (gold is None and limit is None):
+    if thresholds or (gold is None and whole):
         broken = violations(
             report.summary, thresholds or resource("eval", "thresholds.toml"),
             table_name(path.stem, report.model, retrieval_only),
