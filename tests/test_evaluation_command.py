@@ -163,6 +163,15 @@ def test_only_a_run_of_fewer_questions_is_a_part(briefs: Settings, tmp_path: Pat
         assert set(found.report.controls) == arms, "a run of all questions has its controls, whatever the limit"
 
 
+def test_fresh_keeps_the_answers_of_the_controls_too(briefs: Settings, tmp_path: Path) -> None:
+    settings = replace(briefs, cache_dir=tmp_path / "cache", data_dir=tmp_path / "data")
+    gold = tmp_path / "one.jsonl"
+    gold.write_text(resource("eval", "gold", "briefs.jsonl").read_text(encoding="utf-8").split("\n")[0] + "\n")
+    evaluate(settings, gold=gold, fresh=True)
+    with sqlite3.connect(tmp_path / "cache" / "eval" / "answers.sqlite") as db:
+        assert db.execute("SELECT count(*) FROM answers").fetchone()[0] == 3  # itself, closed book, gold evidence
+
+
 def test_what_is_wrong_is_told_before_anything_is_asked(briefs: Settings, tmp_path: Path) -> None:
     """Not after an hour of answers that then cannot be written or held against anything."""
     asked: list[Any] = []

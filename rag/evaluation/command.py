@@ -103,7 +103,7 @@ def evaluate(
             )  # fmt: skip
             measured = {}
             if (whole if controls is None else controls) and not retrieval_only:
-                measured = _controls(bot, items, None if fresh else settings, how)
+                measured = _controls(bot, items, settings, fresh, how)
         finally:
             cache.close()
         about = _about(bot, path, seed, retrieval_only, entailment) | {"limit": None if whole else limit}
@@ -275,14 +275,14 @@ def _draw(items: list[GoldItem], limit: int | None, seed: int | None) -> list[Go
 
 
 def _controls(
-    bot: Bot, items: list[GoldItem], settings: Settings | None, how: dict[str, Any]
+    bot: Bot, items: list[GoldItem], settings: Settings, fresh: bool, how: dict[str, Any]
 ) -> dict[str, dict[str, Metric]]:
     measured = {}
     for name, arm in arms(bot, items).items():
         cache = None
-        if settings and name != "constant":
+        if name != "constant":
             path = settings.cache_dir / "eval" / "answers.sqlite"
-            cache = AnswerCache(path, f"{fingerprint(bot)} {name}", of_item=name == "gold_evidence")
+            cache = AnswerCache(path, f"{fingerprint(bot)} {name}", fresh=fresh, of_item=name == "gold_evidence")
         try:
             found = run(items, arm, model=name, answers=cache, stage=f"control: {name.replace('_', ' ')}", **how)
         finally:
