@@ -318,11 +318,12 @@ def eval_compare(before: Path, after: Path, measures: tuple[str, ...], seed: int
 
     Exit status: 0 no worse, 1 worse on a measure (p < .05), 2 wrong use, 3 not comparable.
     """
-    from rag.evaluation.compare import compare, format_differences
+    from rag.evaluation.compare import compare, format_differences, unpaired
     from rag.evaluation.folder import read_run
 
-    found = compare(read_run(before), read_run(after), measures, seed=seed)
-    click.echo(format_differences(found))
+    runs = read_run(before), read_run(after)
+    found = compare(*runs, measures, seed=seed)
+    click.echo("\n".join([format_differences(found), *unpaired(*runs)]))
     if any(difference.worse for difference in found):
         sys.exit(1)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.answering.claims import check_claim, parse_claims
-from rag.types import Hit, Passage
+from rag.types import Answer, Hit, Passage
 
 TEXT = "The truce was signed in Doha on Oct. 19. Turkey and Qatar mediated; 25 militants died along a 2,600-km border."
 HITS = [
@@ -30,12 +30,25 @@ def test_claims_end_at_their_marks() -> None:
     assert TEXT[first.citations[0].start - 5 : first.citations[0].end - 5] == first.citations[0].quote
 
 
-def test_a_mark_that_points_nowhere_is_dropped() -> None:
+def test_a_mark_that_points_nowhere_is_no_citation_but_remembered() -> None:
     (claim,) = parse_claims("Turkey mediated [3][0][1].", HITS)
     assert [c.number for c in claim.citations] == [1]
+    assert claim.dangling == (0, 3)
+    assert check_claim(claim).dangling == (0, 3)
+    assert check_claim(claim).problems == ("there is no passage [0]", "there is no passage [3]")
     (claim,) = parse_claims("Turkey mediated [7].", HITS)
-    assert claim.citations == ()
+    assert (claim.citations, claim.dangling) == ((), (7,))
     assert check_claim(claim).problems == ("no passage is cited",)
+    assert check_claim(claim).dangling == (7,)
+
+
+def test_a_mark_that_points_nowhere_is_kept_with_the_answer() -> None:
+    (claim,) = parse_claims("Turkey mediated [3][1].", HITS)
+    answer = Answer("Q?", "Q?", "model", "m", (claim,), tuple(HITS))
+    assert Answer.from_dict(answer.to_dict()) == answer
+    saved = answer.to_dict()
+    del saved["claims"][0]["dangling"]  # saved before it was remembered
+    assert Answer.from_dict(saved).claims[0].dangling == ()
 
 
 def test_words_without_a_mark_are_kept_and_marked() -> None:

@@ -18,11 +18,13 @@ from typing import Any
 import pytest
 
 from rag.answering.bot import Bot
-from rag.errors import InputError, ModelMissing
-from rag.evaluation.command import choose_threshold, evaluate, fingerprint
+from rag.errors import InputError, ModelError, ModelMissing
+from rag.evaluation.command import choose_threshold, evaluate, fingerprint, gate
+from rag.evaluation.compare import NotComparable
 from rag.evaluation.folder import write_run
 from rag.evaluation.gold import Evidence, GoldItem
 from rag.evaluation.runner import run as run_gold
+from rag.resources import resource
 from rag.settings import Settings
 from rag.types import Answer
 
@@ -50,7 +52,7 @@ def rag(home: dict[str, str]) -> Rag:
 
 @pytest.fixture(scope="module")
 def full(rag: Rag, tmp_path_factory: Any) -> Path:
-    """A run of 24 of the bundled questions with the reader, with its controls."""
+    """A run of 36 of the bundled questions with the reader, with its controls."""
     out = tmp_path_factory.mktemp("full") / "run"
     done = rag("eval", "run", *SOME, "--controls", "--out", str(out))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -76,7 +78,7 @@ def test_a_run_has_its_controls(full: Path) -> None:
     assert controls["constant"] < summary["summary"]["contains_match"]["value"] <= controls["gold_evidence"] + 0.2
     assert summary["about"]["peak_memory_mb"] > 100
     assert summary["risk_coverage"]["area"] < 0.4
-    assert len((full / "results.jsonl").read_text().splitlines()) == 24
+    assert len((full / "results.jsonl").read_text().splitlines()) == 36
 
 
 def test_what_did_not_change_is_not_asked_again(full: Path, rag: Rag, tmp_path: Path) -> None:
@@ -143,6 +145,59 @@ def test_questions_drawn_by_a_seed(briefs: Settings, tmp_path: Path) -> None:
         evaluate(settings, limit=1, entailment=str(tmp_path))
 
 
+def test_only_a_run_of_fewer_questions_is_a_part(briefs: Settings, tmp_path: Path) -> None:
+    settings = replace(briefs, cache_dir=tmp_path / "cache", data_dir=tmp_path / "data")
+    gold, bounds = tmp_path / "three.jsonl", tmp_path / "t.toml"
+    lines = resource("eval", "gold", "briefs.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    gold.write_text("".join(lines[:3]), encoding="utf-8")
+    bounds.write_text("[three.retrieval]\nhits_at_10 = {min = 0.5}\n")
+    for limit, marked in ((None, None), (3, None), (9, None), (2, 2)):
+        found = evaluate(settings, gold=gold, retrieval_only=True, limit=limit, out=tmp_path / str(limit))
+        assert found.report.about["limit"] == marked
+        if not marked:
+            assert gate(found.folder, bounds) == []
+    with pytest.raises(NotComparable, match="asked 2 questions of its gold set"):
+        gate(tmp_path / "2", bounds)
+    for limit, arms in ((3, {"closed_book", "gold_evidence", "constant"}), (2, set())):
+        found = evaluate(settings, gold=gold, limit=limit, out=tmp_path / "answered")
+        assert set(found.report.controls) == arms, "a run of all questions has its controls, whatever the limit"
+
+
+def test_fresh_keeps_the_answers_of_the_controls_too(briefs: Settings, tmp_path: Path) -> None:
+    settings = replace(briefs, cache_dir=tmp_path / "cache", data_dir=tmp_path / "data")
+    gold = tmp_path / "one.jsonl"
+    gold.write_text(resource("eval", "gold", "briefs.jsonl").read_text(encoding="utf-8").split("\n")[0] + "\n")
+    evaluate(settings, gold=gold, fresh=True)
+    with sqlite3.connect(tmp_path / "cache" / "eval" / "answers.sqlite") as db:
+        assert db.execute("SELECT count(*) FROM answers").fetchone()[0] == 3  # itself, closed book, gold evidence
+
+
+def test_what_is_wrong_is_told_before_anything_is_asked(briefs: Settings, tmp_path: Path) -> None:
+    """Not after an hour of answers that then cannot be written or held against anything."""
+    asked: list[Any] = []
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="There are no thresholds at"):
+        evaluate(briefs, thresholds=tmp_path / "none.toml", progress=asked.append)
+    with pytest.raises(InputError, match="file is a file"):
+        evaluate(briefs, out=tmp_path / "file", progress=asked.append)
+    assert asked == []
+
+
+def test_extracts_do_not_stand_in_for_a_model_that_is_not_there(briefs: Settings, tmp_path: Path) -> None:
+    gold = tmp_path / "one.jsonl"
+    gold.write_text(resource("eval", "gold", "briefs.jsonl").read_text(encoding="utf-8").split("\n")[0] + "\n")
+    missing = replace(briefs, model=str(tmp_path / "none.gguf"), cache_dir=tmp_path / "cache")
+    with pytest.raises(ModelError):
+        evaluate(missing, gold=gold, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_validating_without_an_index_says_what_was_not_looked_up(rag: Rag) -> None:
+    done = rag("eval", "validate", str(ROOT / "eval" / "gold" / "briefs.jsonl"))
+    assert done.returncode == 0
+    assert "Articles and quotes were not looked up; name the index with --index DIR." in done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_threshold_is_chosen_on_dev(briefs: Settings, tmp_path: Path) -> None:
@@ -170,7 +225,7 @@ def test_the_report_in_a_browser(full: Path) -> None:
             assert fetched == [(full / "report.html").as_uri()], "one file, nothing fetched"
             assert tab.locator("svg[role=img]").count() == 2
             first = tab.locator("details").first
-            first.locator("summary").click()
+            first.locator("summary").first.click()
             assert first.locator("blockquote").first.is_visible()
             assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         browser.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -64,12 +65,21 @@ def test_all_fields(tmp_path: Path) -> None:
         ({"evidence": [3]}, "field 'evidence'"),
         ({"evidence": [{"article": "a9"}]}, "field 'evidence': there is no article 'a9'"),
         ({"evidence_mode": "some"}, "field 'evidence_mode'"),
+        ({"kind": "unanswerable"}, "field 'kind'"),
+        ({"kind": "conflict"}, "field 'answers': a conflict needs each version, as an answer of its own"),
+        ({"answerable": False, "answers": []}, "field 'evidence': an unanswerable question has none"),
         ({"unanswerable_kind": "near_miss"}, "field 'unanswerable_kind': only an unanswerable question has it"),
         ({"as_of": "yesterday"}, "field 'as_of': 'yesterday' is not a 'date'"),
         ({"split": "train"}, "field 'split'"),
         ({"answer": "Doha"}, "field 'answer'"),
         ({"draft": True}, "field 'draft': a person must confirm"),
         ({"id": "q0"}, "field 'id': 'q0' was used in line 1"),
+        ({"answers": [["Doha", "the"]]}, "line 2: field 'answers': there is no word or number in 'the' to look for"),
+        ({"answers": [["?!"]]}, "field 'answers': there is no word or number in '?!'"),
+        ({"forbidden": ["Oslo", "…"]}, "field 'forbidden': there is no word or number in '…'"),
+        ({"forbidden": ["Oslo", "the doha."]}, "field 'forbidden': 'the doha.' is accepted as an answer, too"),
+        ("[" * 100_000, "line 2: nested too deeply"),
+        ('{"id": "q1", "note": ' + '{"a":' * 5_000 + "1" + "}" * 5_001, "line 2: nested too deeply"),
     ],
 )
 def test_faults_are_named_by_line_and_field(tmp_path: Path, line: Any, words: str) -> None:
@@ -104,6 +114,14 @@ def test_all_faults_at_once(tmp_path: Path) -> None:
     assert [(fault.line, fault.field) for fault in found] == [(1, "evidence"), (2, "kind"), (3, ""), (4, "answers")]
 
 
+def test_an_id_is_used_by_a_faulty_line_too(tmp_path: Path) -> None:
+    path = gold_file(tmp_path, LINE | {"kind": "riddle"}, LINE, LINE | {"id": ""}, LINE | {"id": ""})
+    _, found = faults(path)
+    assert [(fault.line, fault.field) for fault in found] == [(1, "kind"), (2, "id"), (3, "id"), (4, "id")]
+    assert "'q0' was used in line 1" in str(found[1])
+    assert "it must not be empty" in str(found[3])
+
+
 def test_the_older_form(tmp_path: Path) -> None:
     old = {"id": "o", "question": "Q?", "answers": ["x", "y"], "articles": ["a1"], "kind": "date", "answerable": True}
     (item,) = read_gold(gold_file(tmp_path, old), {"a1"})
@@ -116,7 +134,8 @@ def test_validate_prints_every_fault(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["eval", "validate", str(path)])
     assert done.exit_code == 2
     assert "line 2: field 'kind'" in done.output
-    assert "1 fault" in done.output
+    assert "line 2: field 'id': 'q0' was used in line 1" in done.output
+    assert "2 faults" in done.output
     done = CliRunner().invoke(main, ["eval", "validate", str(gold_file(tmp_path, LINE, UNANSWERABLE))])
     assert done.exit_code == 0
     assert "2 questions, 1 answerable" in done.output
@@ -142,3 +161,43 @@ def test_the_bundled_set_is_sound_and_its_schema_is_a_schema() -> None:
     assert sum(item.unanswerable_kind == "near_miss" for item in unanswerable) * 2 >= len(unanswerable)
     assert all(item.unanswerable_kind for item in unanswerable)
     assert {item.split for item in items} == {"dev", "test"}
+
+
+def bad_and_good_rows() -> Iterator[dict[str, Any]]:
+    """Rows of which a schema can judge all that is wrong (not ids used twice, nor words)."""
+    yield LINE
+    yield UNANSWERABLE
+    values: tuple[Any, ...] = (
+        None, "", " ", "x", 0, 1, 1.5, True, False, [], [""], [[]], [[""]], ["x"], [["x"]], [["x"], ["y"]],
+        ["x", ["y"]], [3], [[3]], {}, [{}], [{"article": "a0"}], [{"article": ""}], [{"article": "a0", "quote": 3}],
+        [{"article": "a0", "page": 1}], "2025-10-19", "2025-13-01", "20251019", "conflict", "unanswerable", "all",
+        "dev", "near_miss",
+    )  # fmt: skip
+    names = json.loads(resource("eval", "gold.schema.json").read_text())["properties"]
+    for base in (LINE, UNANSWERABLE, LINE | {"kind": "conflict", "answers": [["v"], ["w"]]}):
+        for name in (*names, "riddle"):
+            yield {key: value for key, value in base.items() if key != name}
+            for value in values:
+                yield base | {name: value}
+    yield {key: value for key, value in LINE.items() if key != "evidence"} | {"articles": ["a0"]}
+    yield LINE | {"articles": []}
+    yield UNANSWERABLE | {"answers": [["x"]]}
+
+
+def test_the_schema_and_the_reader_are_of_one_mind(tmp_path: Path) -> None:
+    """Whoever checks a gold set with the published schema alone gets the verdict of `rag eval validate`."""
+    from jsonschema import Draft202012Validator, FormatChecker
+
+    schema = json.loads(resource("eval", "gold.schema.json").read_text())
+    alone = Draft202012Validator(schema, format_checker=FormatChecker())
+    path = tmp_path / "gold.jsonl"
+    verdicts = []
+    for row in bad_and_good_rows():
+        path.write_text(json.dumps(row) + "\n")
+        try:
+            sound = bool(read_gold(path))
+        except GoldError:
+            sound = False
+        assert sound == alone.is_valid(row), row
+        verdicts.append(sound)
+    assert 100 < sum(verdicts) < len(verdicts) - 500, "both verdicts are often given"

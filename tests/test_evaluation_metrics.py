@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
+import string
+import zlib
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from rag.evaluation import metrics
@@ -45,6 +51,8 @@ def answer(*claims: tuple[str, list[Passage]]) -> Answer:
         ("38 per cent", ["38", "percent"]),
         ("Türkiye's Erdoğan", ["turkiye", "erdogan"]),
         ("1,2 and 3,456", ["1,2", "and", "3456"]),
+        ("The U.S. and the U.N.", ["us", "and", "un"]),
+        ("Mr. Li of the E.U.", ["mr", "li", "of", "eu"]),
         ("", []),
     ],
 )
@@ -58,6 +66,47 @@ def test_exact_match_and_f1() -> None:
     # 3 of 5 predicted tokens, 3 of 3 gold tokens: precision .6, recall 1
     assert metrics.token_f1("Turkey and Qatar mediated it", ["Norway", "Turkey and Qatar"]) == pytest.approx(0.75)
     assert metrics.token_f1("", ["x"]) == 0.0
+
+
+def published_squad(predicted: str, aliases: list[str]) -> tuple[float, float]:
+    """Exact match and F1 by the definition of SQuAD v1.1 (Rajpurkar et al. 2016), as its evaluation script has it.
+
+    Lower case, then punctuation out, then the articles out, then white space; the best over the aliases.
+    """
+
+    def normalised(text: str) -> list[str]:
+        kept = "".join(c for c in text.lower() if c not in string.punctuation)
+        return re.sub(r"\b(a|an|the)\b", " ", kept).split()
+
+    def f1(mine: list[str], theirs: list[str]) -> float:
+        same = sum((Counter(mine) & Counter(theirs)).values())
+        if same == 0:
+            return 0.0
+        precision, recall = same / len(mine), same / len(theirs)
+        return 2 * precision * recall / (precision + recall)
+
+    mine = normalised(predicted)
+    return (
+        max(float(" ".join(mine) == " ".join(normalised(alias))) for alias in aliases),
+        max(f1(mine, normalised(alias)) for alias in aliases),
+    )
+
+
+def test_exact_match_and_f1_agree_with_squad_on_plain_words() -> None:
+    """Without numbers, dots, hyphens, possessives and diacritics our normalisation is SQuAD's own."""
+    draw = random.Random(15)
+    words = "the The a an cat sat on mat, (Doha) Qatar; and Turkey! big Red theatre anthem".split()
+    exact = partial = 0
+    for _ in range(5000):
+        predicted = " ".join(draw.choices(words, k=draw.randint(0, 6)))
+        aliases = [" ".join(draw.choices(words, k=draw.randint(1, 4))) for _ in range(draw.randint(1, 3))]
+        em, f1 = published_squad(predicted, aliases)
+        assert metrics.exact_match(predicted, aliases) == em, (predicted, aliases)
+        assert metrics.token_f1(predicted, aliases) == pytest.approx(f1, abs=1e-12), (predicted, aliases)
+        exact += em == 1
+        partial += 0 < f1 < 1
+    assert exact > 50
+    assert partial > 1000
 
 
 @pytest.mark.parametrize(
@@ -93,6 +142,16 @@ def test_contains_respects_token_boundaries(text: str, alias: str, held: bool) -
         ("2600km", "2,600 kilometres", True),
         ("25 militants died", "25 militants", True),
         ("25 soldiers died", "25 militants", False),
+        ("Twenty-five militants died", "25 militants", True),
+        ("thirty percent", "30%", True),
+        ("one hundred people", "100 people", True),
+        ("26 died", "twenty-five", False),
+        ("worth $1.2m", "$1.2 million", True),
+        ("worth $1.2bn", "$1.2 million", False),
+        ("25 soldiers and 30 militants died", "30 militants", True),
+        ("25 militants and 30 soldiers died", "30 militants", False),  # a number belongs to its noun
+        ("30 died", "30 militants", False),
+        ("Militants: 30 died", "30 militants", True),  # no number says what it counts
         ("Doha", "Doha", False),  # no date or number in it: contains-match's business
     ],
 )
@@ -109,6 +168,18 @@ def test_every_required_answer_counts() -> None:
     assert one["token_f1"] == pytest.approx(2 / 3)
     spelled = metrics.answer_scores("2,600 kilometres; others say 2670 kilometers", conflict)
     assert (spelled["contains_match"], spelled["value_match"]) == (0.0, 1.0)
+
+
+def test_hyphens_may_be_closed_up() -> None:
+    for text, alias in (
+        ("They agreed on a cease-fire.", "ceasefire"),
+        ("They agreed on a ceasefire.", "cease-fire"),
+        ("A 60-day cease-fire", "the 60-day ceasefire"),
+        ("Saudi-led talks", "Saudi led"),
+    ):
+        assert metrics.answer_scores(text, item([alias]))["value_match"] == 1.0, (text, alias)
+    assert metrics.answer_scores("a cease-fire", item(["ceasefire"]))["contains_match"] == 0.0, "as it always was"
+    assert metrics.answer_scores("They will not cease. Fire!", item(["ceasefire"]))["value_match"] == 0.0
 
 
 def test_yes_and_no_count_as_the_first_word_only() -> None:
@@ -193,6 +264,17 @@ def test_citations_by_evidence_overlap() -> None:
     assert list(metrics.citation_scores(answer(), wanted).values()) == [0.0, 0.0, 0.0]
 
 
+def test_numbers_of_no_passage_stay_in_the_denominator() -> None:
+    right = passage("a", "In Doha.")
+    cited = answer(("In Doha.", [right]), ("Truly.", []))
+    claims = (replace(cited.claims[0], dangling=(5,)), replace(cited.claims[1], dangling=(6, 7)))
+    dangling = replace(cited, claims=claims)
+    # 1 of 4 citations is right, 1 of 2 claims has a right one
+    assert list(metrics.citation_scores(dangling, item(["Doha"])).values())[:2] == [0.25, 0.5]
+    judged = metrics.entailed_citation_scores(dangling, lambda premise, claim: claim in premise)
+    assert list(judged.values())[:2] == [0.25, 0.5]
+
+
 def test_citations_as_alce_judges_them() -> None:
     def entails(premise: str, hypothesis: str) -> bool:
         return all(word in premise.split() for word in hypothesis.split())
@@ -211,6 +293,51 @@ def test_citations_as_alce_judges_them() -> None:
     assert scores(("one", [x]), ("one", []))[:2] == [1.0, 0.5]
 
 
+def published_alce(made: Answer, entails: Callable[[str, str], bool]) -> tuple[float, float]:
+    """Citation precision and recall of one answer, by the steps of ALCE's compute_autoais (Gao et al. 2023)."""
+    supported = precise = cited = 0
+    for claim in made.claims:
+        passages = [citation.passage.text for citation in claim.citations]
+        if not passages:
+            continue  # not supported, and nothing to be precise about
+        cited += len(passages)
+        together = entails("\n".join(passages), claim.text)
+        supported += together
+        if not together or len(passages) == 1:
+            precise += together
+            continue
+        for n, passage in enumerate(passages):
+            alone = entails(passage, claim.text)
+            without = entails("\n".join(passages[:n] + passages[n + 1 :]), claim.text)
+            precise += alone or not without
+    return (precise / cited if cited else 0.0, supported / len(made.claims) if made.claims else 0.0)
+
+
+def test_citations_agree_with_alce_on_random_answers() -> None:
+    draw = random.Random(16)
+
+    def covers(premise: str, hypothesis: str) -> bool:
+        return set(hypothesis.split()) <= set(premise.split())
+
+    def fickle(premise: str, hypothesis: str) -> bool:
+        """As models are: what a passage entails, it may not entail together with another."""
+        return zlib.crc32(f"{premise}|{hypothesis}".encode()) % 3 > 0
+
+    letters = "abcdef"
+    between = 0
+    for n in range(3000):
+        pool = [passage(f"x{i}", " ".join(draw.sample(letters, draw.randint(1, 3))) + f" z{i}") for i in range(4)]
+        made = answer(*(
+            (" ".join(draw.sample(letters, draw.randint(1, 3))), draw.sample(pool, draw.randint(0, 3)))
+            for _ in range(draw.randint(0, 4))
+        ))  # fmt: skip
+        entails = fickle if n % 2 else covers
+        ours = list(metrics.entailed_citation_scores(made, entails).values())[:2]
+        assert ours == pytest.approx(published_alce(made, entails), abs=1e-12), made
+        between += 0 < ours[0] < 1
+    assert between > 500
+
+
 def test_quotes_are_looked_up_in_what_was_indexed() -> None:
     p = passage("a", "In Doha.")
     assert metrics.quotes_verbatim(answer(("x", [p])), {p.id: "In Doha."})
@@ -227,7 +354,29 @@ def test_risk_coverage() -> None:
     assert coverage == [0.25, 0.75, 1.0]
     assert risk == pytest.approx([0, 1 / 3, 1 / 2])
     assert area == pytest.approx((0 + 2 * (1 / 3) + 1 / 2) / 4)
+    # Of 8 questions asked half was refused: the curve ends there, the mean of the risk is the same.
+    half = metrics.risk_coverage([0.9, 0.2, 0.5, 0.5], [True, False, True, False], asked=8)
+    assert half == ([0.125, 0.375, 0.5], risk, area)
     assert metrics.risk_coverage([], []) == ([], [], 0.0)
+
+
+def test_the_interval_of_the_area() -> None:
+    """Against the slow way: the curve of every resample, question by question."""
+    draw = random.Random(17)
+    confidence = [draw.choice([0.1, 0.3, 0.5, 0.5, 0.9]) + draw.choice([0, 0.01]) for _ in range(40)]
+    correct = [draw.random() < c for c in confidence]
+    clusters = [f"a{draw.randrange(12):02}" for _ in range(40)]
+    low, high = metrics.risk_coverage_interval(confidence, correct, clusters)
+    names = sorted(set(clusters))
+    areas = []
+    for resample in np.random.default_rng(0).integers(0, len(names), size=(2000, len(names))):
+        rows = [n for which in resample for n in range(40) if clusters[n] == names[which]]
+        areas.append(metrics.risk_coverage([confidence[n] for n in rows], [correct[n] for n in rows])[2])
+    assert (low, high) == pytest.approx(tuple(np.quantile(areas, [0.025, 0.975])))
+    assert low < metrics.risk_coverage(confidence, correct)[2] < high
+    assert metrics.risk_coverage_interval(confidence, [True] * 40, clusters) == (0.0, 0.0)
+    assert metrics.risk_coverage_interval(confidence, correct, ["one"] * 40) == (0.0, 1.0)
+    assert metrics.risk_coverage_interval([], [], []) == (0.0, 1.0)
 
 
 def test_intervals() -> None:
@@ -245,5 +394,8 @@ def test_clusters_widen_an_interval() -> None:
     alone = metrics.bootstrap(values)
     clustered = metrics.bootstrap(values, [f"article {n // 25}" for n in range(100)])
     assert clustered[1] - clustered[0] > 2 * (alone[1] - alone[0])
-    assert metrics.bootstrap(values, ["one"] * 100) == (0.5, 0.5)
+    # One cluster says nothing of how far others lie from it.
+    assert metrics.bootstrap(values, ["one"] * 100) == (0.0, 1.0)
+    assert metrics.bootstrap([0.5], bounds=(-1.0, 1.0)) == (-1.0, 1.0)
+    assert metrics.bootstrap([], bounds=(-1.0, 1.0)) == (-1.0, 1.0)
     assert metrics.bootstrap(values, seed=1) != alone

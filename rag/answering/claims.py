@@ -29,8 +29,9 @@ SURE = 0.5
 def parse_claims(text: str, hits: Sequence[Hit]) -> tuple[Claim, ...]:
     """Split an answer at its citation marks into unchecked claims.
 
-    A mark that points to no hit is dropped: citation n is kept only for 1 <= n <= len(hits). Words after the last
-    mark become a claim without citations, which `check_claim` marks; a remainder without a letter is dropped.
+    A mark that points to no hit is no citation, only a number in `dangling`: citation n is made for
+    1 <= n <= len(hits). Words after the last mark become a claim without citations, which `check_claim` marks; a
+    remainder without a letter is dropped.
 
     Args:
         text: what the model wrote, e.g. "Turkey mediated [1][2]. It was signed on 19 October [2]."

@@ -37,24 +37,29 @@ _UNITS = {
     "dollar": "$", "dollars": "$", "usd": "$", "euro": "€", "euros": "€", "pounds": "£",
 }  # fmt: skip
 _CURRENCY = {"$": "$", "€": "€", "£": "£"}
-_SCALES = {"thousand": 3, "million": 6, "m": 6, "billion": 9, "bn": 9, "trillion": 12, "tn": 12}
+_SCALES = {"thousand": 3, "million": 6, "m": 6, "mn": 6, "billion": 9, "bn": 9, "trillion": 12, "tn": 12}
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen twenty"
+    "seventeen eighteen nineteen"
 ).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _ORDINALS = "zeroth first second third fourth fifth sixth seventh eighth ninth tenth".split()
-_NUMBER = re.compile(
-    r"(?P<cur>[$€£])?(?<![\w.,])(?P<num>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?P<ord>st|nd|rd|th)?(?![\d])"
-    r"(?:[\s-]*(?P<scale>thousand|million|billion|trillion|bn|tn)\b)?"
+_UNIT = (
     r"(?:[\s-]*(?P<unit>%|per cent\b|percentage\b|percent\b|pc\b|kilomet(?:re|er)s?\b|kms?\b|miles?\b|met(?:re|er)s?\b"
     r"|dollars?\b|euros?\b|pounds\b))?"
-    r"(?:[\s-]+(?P<noun>[^\W\d_]+))?",
+)
+_NOUN = r"(?:[\s-]+(?P<noun>[^\W\d_]+))?"
+_NUMBER = re.compile(
+    r"(?P<cur>[$€£])?(?<![\w.,])(?P<num>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?P<ord>st|nd|rd|th)?(?![\d])"
+    # "m" is million after a currency sign only: "$5m", but "5 m" are metres.
+    rf"(?:[\s-]*(?P<scale>thousand|million|billion|trillion|bn|tn|(?(cur)mn?|(?!)))\b)?{_UNIT}{_NOUN}",
     re.I,
 )
-# "one" is left out: it is more often a pronoun than a count.
+_BELOW_100 = rf"(?:(?:{'|'.join(_TENS)})(?:[\s-](?:{'|'.join(_SMALL[1:10])}))?|{'|'.join(_SMALL[2:])})"
+# "one" alone is left out: it is more often a pronoun than a count.
 _SPELLED = re.compile(
-    rf"\b(?P<word>{'|'.join(_SMALL[2:])}|{'|'.join(_ORDINALS[1:])})\b"
-    r"(?:[\s-]+(?P<scale>thousand|million|billion|trillion)\b)?(?:[\s-]+(?P<noun>[^\W\d_]+))?",
+    rf"\b(?P<word>(?:(?:an?|{'|'.join(_SMALL[1:])})\s+hundred(?:\s+and\s+(?:{_BELOW_100}|one))?|{_BELOW_100})"
+    rf"|{'|'.join(_ORDINALS[1:])})\b(?:[\s-]+(?P<scale>thousand|million|billion|trillion)\b)?{_UNIT}{_NOUN}",
     re.I,
 )
 
@@ -152,7 +157,7 @@ def days(text: str) -> list[Day]:
 
 
 def numbers(text: str) -> list[Number]:
-    """Numbers in digits or small words, ordinals included, dates left out, in order."""
+    """Numbers in digits or in words below two thousand, ordinals included, dates left out, in order."""
     dates = [(day.start, day.end) for day in days(text) if day.weekday is None]
     found: list[Number] = []
     for match in (*_NUMBER.finditer(text), *_SPELLED.finditer(text)):
@@ -164,7 +169,7 @@ def numbers(text: str) -> list[Number]:
         word = (parts.get("word") or "").lower()
         if word:
             ordinal = word in _ORDINALS
-            amount = Decimal((_ORDINALS if ordinal else _SMALL).index(word))
+            amount = Decimal(_ORDINALS.index(word) if ordinal else _cardinal(word))
         else:
             ordinal = bool(parts["ord"])
             amount = Decimal(parts["num"].replace(",", ""))
@@ -173,6 +178,21 @@ def numbers(text: str) -> list[Number]:
         noun = (parts["noun"] or "").lower()
         found.append(Number(amount, unit or ("ordinal" if ordinal else ""), noun, text[start:end], start, end))
     return sorted(found, key=lambda number: number.start)
+
+
+def _cardinal(words: str) -> int:
+    """What number words below two thousand say: "twenty-five", "a hundred", "one hundred and five"."""
+    total = 0
+    for word in re.findall(r"[a-z]+", words):
+        if word == "hundred":
+            total *= 100
+        elif word in _TENS:
+            total += 10 * (_TENS.index(word) + 2)
+        elif word in _SMALL:
+            total += _SMALL.index(word)
+        elif word in {"a", "an"}:
+            total += 1
+    return total
 
 
 def _month(text: str) -> int:

@@ -92,7 +92,8 @@ def evaluate(
                 "A model on this machine answers one question at a time.",
                 "Leave --jobs out, or use --model extracts or an endpoint.",
             )
-        items = _draw(items, limit, seed)
+        drawn = _draw(items, limit, seed)
+        whole, items = len(drawn) == len(items), drawn
         how: dict[str, Any] = {"jobs": jobs, "seed": seed or 0, "progress": progress}
         cache = AnswerCache(settings.cache_dir / "eval" / "answers.sqlite", fingerprint(bot), fresh=fresh)
         try:
@@ -101,16 +102,16 @@ def evaluate(
                 entails=entails, **how,
             )  # fmt: skip
             measured = {}
-            if (limit is None if controls is None else controls) and not retrieval_only:
-                measured = _controls(bot, items, None if fresh else settings, how)
+            if (whole if controls is None else controls) and not retrieval_only:
+                measured = _controls(bot, items, settings, fresh, how)
         finally:
             cache.close()
-        about = _about(bot, path, seed, retrieval_only, entailment) | {"limit": limit}
+        about = _about(bot, path, seed, retrieval_only, entailment) | {"limit": None if whole else limit}
     report = replace(report, controls=measured, about=about)
     folder = out or settings.data_dir / "eval" / _folder_name(path, report.model)
     write_run(report, folder)
     broken: list[str] = []
-    if thresholds or (gold is None and limit is None):
+    if thresholds or (gold is None and whole):
         broken = violations(
             report.summary, thresholds or resource("eval", "thresholds.toml"),
             table_name(path.stem, report.model, retrieval_only),
@@ -203,9 +204,6 @@ def format_table(report: Report) -> str:
     """The measures as a table for a terminal."""
     rows = [f"model: {report.model}", f"{'measure':<22}{'value':>7}   {'95% interval':<16}{'n':>5}"]
     rows += [_row(name, m) for name, m in report.summary.items()]
-    if curve := report.risk_coverage():
-        answered = sum(bool(r.answer and not r.answer.abstained) for r in report.results)
-        rows.append(f"{'risk_coverage_area':<22}{curve[2]:>7.3f}   {'':<16}{answered:>5}")
     if report.by_kind:
         rows += ["", "by kind"]
         rows += [_row(f"  {name}", m) for name, m in report.by_kind.items()]
@@ -277,14 +275,14 @@ def _draw(items: list[GoldItem], limit: int | None, seed: int | None) -> list[Go
 
 
 def _controls(
-    bot: Bot, items: list[GoldItem], settings: Settings | None, how: dict[str, Any]
+    bot: Bot, items: list[GoldItem], settings: Settings, fresh: bool, how: dict[str, Any]
 ) -> dict[str, dict[str, Metric]]:
     measured = {}
     for name, arm in arms(bot, items).items():
         cache = None
-        if settings and name != "constant":
+        if name != "constant":
             path = settings.cache_dir / "eval" / "answers.sqlite"
-            cache = AnswerCache(path, f"{fingerprint(bot)} {name}", of_item=name == "gold_evidence")
+            cache = AnswerCache(path, f"{fingerprint(bot)} {name}", fresh=fresh, of_item=name == "gold_evidence")
         try:
             found = run(items, arm, model=name, answers=cache, stage=f"control: {name.replace('_', ' ')}", **how)
         finally:

@@ -59,7 +59,7 @@ def compare(before: Run, after: Run, measures: Sequence[str] = (), *, seed: int 
 
     Raises:
         NotComparable: the gold sets differ, or fewer than LEAST questions are shared.
-        InputError: a measure is not in both runs.
+        InputError: a measure is not in both runs, or is one of the run as a whole (`unpaired`).
     """
     if before.gold != after.gold:
         raise NotComparable(
@@ -72,7 +72,8 @@ def compare(before: Run, after: Run, measures: Sequence[str] = (), *, seed: int 
     pairs = [(rows[row["id"]], row) for row in after.rows]
     if len(pairs) < LEAST:
         raise NotComparable(f"The runs share {len(pairs)} questions; at least {LEAST} are needed.", "Ask more.")
-    shared = [name for name in before.summary if name in after.summary]
+    whole = _of_the_whole(before) & _of_the_whole(after)
+    shared = [name for name in before.summary if name in after.summary and name not in whole]
     decides = next((name for name in PRIMARY if name in before.summary or name in after.summary), None)
     if not measures and decides not in shared:
         raise NotComparable(
@@ -80,6 +81,8 @@ def compare(before: Run, after: Run, measures: Sequence[str] = (), *, seed: int 
             f"Run both alike, or name a --measure of: {', '.join(shared) or 'none is shared'}.",
         )
     for name in measures:
+        if name in whole:
+            raise InputError(f"{name!r} has no scores of single questions to pair.", f"Choose of: {', '.join(shared)}.")
         if name not in shared:
             raise InputError(f"{name!r} was not measured in both runs.", f"Measured: {', '.join(shared)}.")
     primary = measures[0] if measures else str(decides)
@@ -92,6 +95,16 @@ def compare(before: Run, after: Run, measures: Sequence[str] = (), *, seed: int 
         raise NotComparable(f"{primary} was measured for {asked} questions; at least {LEAST} are needed.", "Ask more.")
     corrected = holm({name: p for name, (_, p) in raw.items() if name != primary}) | {primary: raw[primary][1]}
     return [_difference(name, both, corrected[name], name == primary, seed) for name, (both, _) in raw.items()]
+
+
+def unpaired(before: Run, after: Run) -> list[str]:
+    """A line for each measure that both runs have only as a whole, such as risk_coverage_area: shown, not tested."""
+    return [
+        f"{name}: {before.summary[name].value:.3f} before, {after.summary[name].value:.3f} after "
+        "(of the run as a whole: no paired test)"
+        for name in before.summary
+        if name in _of_the_whole(before) & _of_the_whole(after)
+    ]
 
 
 def mcnemar(lost: int, won: int) -> float:
@@ -151,6 +164,11 @@ def format_differences(differences: Sequence[Difference]) -> str:
     return "\n".join(rows)
 
 
+def _of_the_whole(run: Run) -> set[str]:
+    """Measures of a run that no single question has."""
+    return set(run.summary) - {name for row in run.rows for name in row["scores"]}
+
+
 def _p_value(pairs: Sequence[tuple[float, float]], seed: int) -> float:
     if is_rate([score for pair in pairs for score in pair]):
         return mcnemar(sum(a > b for a, b in pairs), sum(a < b for a, b in pairs))
@@ -160,7 +178,7 @@ def _p_value(pairs: Sequence[tuple[float, float]], seed: int) -> float:
 def _difference(name: str, pairs: Sequence[tuple[dict, dict]], p: float, primary: bool, seed: int) -> Difference:  # type: ignore[type-arg]
     changes = [b["scores"][name] - a["scores"][name] for a, b in pairs]
     n = len(pairs)
-    low, high = bootstrap(changes, [b["cluster"] for _, b in pairs], seed=seed)
+    low, high = bootstrap(changes, [b["cluster"] for _, b in pairs], bounds=(-1.0, 1.0), seed=seed)
     sign = -1 if name in LOWER_IS_BETTER else 1
     gain = sign * sum(changes)
     ids = [b["id"] for _, b in pairs]

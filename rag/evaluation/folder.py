@@ -91,10 +91,10 @@ def bless(run: Run, baseline: Path) -> None:
         baseline.mkdir(parents=True, exist_ok=True)
         keep = ("id", "scores", "cluster")
         lines = [json.dumps({name: row[name] for name in keep}, ensure_ascii=False) for row in run.rows]
-        (baseline / RESULTS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        _write(baseline / RESULTS, "\n".join(lines) + "\n")
         summary = json.loads((run.folder / SUMMARY).read_text(encoding="utf-8"))
         kept = {name: summary[name] for name in ("model", "gold", "n", "summary", "about")}
-        (baseline / SUMMARY).write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        _write(baseline / SUMMARY, json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
 
 
 def _write(path: Path, text: str) -> None:

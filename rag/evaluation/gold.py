@@ -1,7 +1,7 @@
 """Gold sets: questions with the answers and the evidence that are right. Knows nothing about bots or scores.
 
-The form of a line is published as a JSON Schema, `eval/gold.schema.json`; what a schema cannot say (unique ids, quotes
-that stand in their article) is checked here.
+The form of a line is published as a JSON Schema, `eval/gold.schema.json`; what a schema cannot say (unique ids, answers
+that can be looked for, quotes that stand in their article) is checked here.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import GoldError
+from rag.evaluation.tokens import tokens
 from rag.resources import resource
 
 KINDS = frozenset(
@@ -144,7 +145,8 @@ def check_quotes(items: Sequence[GoldItem], text_of: Callable[[str], str]) -> No
 
 def digest(items: Sequence[GoldItem]) -> str:
     """sha256 (64 hex digits) of the items in their order: two runs with the same one can be compared."""
-    return hashlib.sha256("\n".join(item.to_line() for item in items).encode()).hexdigest()
+    lines = "\n".join(item.to_line() for item in items)
+    return hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()  # half a pair, as JSON can write it
 
 
 def _missing_quotes(item: GoldItem, text_of: Callable[[str], str]) -> list[str]:
@@ -168,24 +170,42 @@ def _entries(path: Path, article_ids: Collection[str] | None) -> Iterator[tuple[
             continue
         try:
             raw = json.loads(line)
+            wrong = [*_faults_of(raw, number)]
         except ValueError as error:
             yield Fault(number, "", f"not valid JSON: {error}")
             continue
-        wrong = [*_faults_of(raw, number)]
-        if not wrong:
-            item = _item(raw)
-            if item.id in seen:
-                wrong.append(Fault(number, "id", f"{item.id!r} was used in line {seen[item.id]}"))
-            seen.setdefault(item.id, number)
+        except RecursionError:
+            yield Fault(number, "", "nested too deeply")
+            continue
+        item = None if wrong else _item(raw)
+        # A faulty line uses its id too: once it is mended, there would be two of it.
+        id_ = raw.get("id") if isinstance(raw, dict) else None
+        if isinstance(id_, str) and id_.strip():
+            if id_ in seen:
+                wrong.append(Fault(number, "id", f"{id_!r} was used in line {seen[id_]}"))
+            seen.setdefault(id_, number)
+        if item:
+            wrong += [Fault(number, field, what) for field, what in _unmatchable(item)]
             wrong += [
                 Fault(number, "evidence", f"there is no article {article!r} in the index")
                 for article in sorted(item.articles)
                 if article_ids is not None and article not in article_ids
             ]
-        if wrong:
-            yield from wrong
-        else:
+        yield from wrong
+        if item and not wrong:
             yield number, item
+
+
+def _unmatchable(item: GoldItem) -> Iterator[tuple[str, str]]:
+    """Fields and what is wrong with them: words that no answer can hold, or that are both right and wrong."""
+    accepted = [alias for aliases in item.answers for alias in aliases]
+    for field, texts in (("answers", accepted), ("forbidden", item.forbidden)):
+        yield from (
+            (field, f"there is no word or number in {text!r} to look for") for text in texts if not tokens(text)
+        )
+    for wrong in item.forbidden:
+        if tokens(wrong) and any(tokens(wrong) == tokens(alias) for alias in accepted):
+            yield "forbidden", f"{wrong!r} is accepted as an answer, too"
 
 
 @cache

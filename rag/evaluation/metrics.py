@@ -7,34 +7,17 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from rag.answering.values import Day, Number, days, numbers
 from rag.evaluation.gold import GoldItem
+from rag.evaluation.tokens import tokens
 from rag.text import content_stems
 from rag.types import Answer, Hit, Passage
 
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
-_ARTICLES = {"a", "an", "the"}
-
-
 # ---------------------------------------------------------------------- answers
-
-
-def tokens(text: str) -> list[str]:
-    """SQuAD's normalisation (Rajpurkar et al. 2016: lower case, no punctuation, no articles), mended for news.
-
-    Numbers stay whole ("1.2" is one token, "2,600" becomes "2600"), "%" and "per cent" become "percent", hyphens part
-    words, and diacritics are dropped; SQuAD's own deletes the point of "1.2" and turns it into "12".
-    """
-    text = re.sub(r"per\s?cent(?:age)?\b", "percent", text.casefold()).replace("%", " percent ")
-    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    text = re.sub(r"['’]s\b", "", text)
-    text = re.sub(r"\b(?:[^\W\d_]\.){2,}", lambda match: match[0].replace(".", ""), text)  # "U.S." is "US"
-    found = [re.sub(r",(?=\d{3}(?!\d))", "", token) for token in _TOKEN.findall(text)]
-    return [token for token in found if token not in _ARTICLES]
 
 
 def exact_match(predicted: str, aliases: Sequence[str]) -> float:
@@ -81,8 +64,8 @@ def answer_scores(text: str, item: GoldItem) -> dict[str, float]:
 
     Where several answers are required, F1 takes the alias of each that fits best, joined; exact match needs that join
     in any order of the answers' tokens. contains_match is 1 when each required answer stands in the text; value_match
-    when each stands there or is there as the same date or number (`same_value`). The bare alias "yes" or "no" counts
-    as contained only as the first word.
+    when each stands there or is there as the same date or number (`same_value`), as written or with hyphens closed up:
+    "cease-fire" is "ceasefire". The bare alias "yes" or "no" counts as contained only as the first word.
     """
     if len(item.answers) == 1:
         aliases = item.answers[0]
@@ -92,7 +75,8 @@ def answer_scores(text: str, item: GoldItem) -> dict[str, float]:
         exact = float(Counter(tokens(text)) == Counter(tokens(best)))
         f1 = token_f1(text, [best])
     held = [any(_holds(text, alias) for alias in aliases) for aliases in item.answers]
-    same = [held[n] or any(same_value(text, a) for a in aliases) for n, aliases in enumerate(item.answers)]
+    closed = _closed_up(text)
+    same = [any(_same(text, a) or _same(closed, _closed_up(a)) for a in aliases) for aliases in item.answers]
     return {
         "exact_match": exact,
         "token_f1": f1,
@@ -231,17 +215,21 @@ def quotes_verbatim(answer: Answer, text_of_passage: dict[str, str]) -> bool:
 # ---------------------------------------------------------------------- abstention
 
 
-def risk_coverage(confidence: Sequence[float], correct: Sequence[bool]) -> tuple[list[float], list[float], float]:
+def risk_coverage(
+    confidence: Sequence[float], correct: Sequence[bool], asked: int | None = None
+) -> tuple[list[float], list[float], float]:
     """The risk-coverage curve of answers and its area (El-Yaniv and Wiener 2010; Geifman et al. 2019).
 
     Args:
-        confidence: of n answers, any scale, higher is surer.
-        correct: whether each is right.
+        confidence: of the n questions that were answered, any scale, higher is surer.
+        correct: whether each answer is right.
+        asked: how many questions were asked, the refused and failed ones included; default: n.
 
     Returns:
-        Coverage (share of the n answered, surest first) and risk (share wrong among those), one point for each
-        distinct confidence, and the mean of the risk over the n steps (AURC; lower is better). Equal confidences
-        are answered together, and share their risk.
+        Coverage (share of all questions asked that are answered, surest first, so it ends at n / asked) and risk
+        (share wrong among those answered), one point for each distinct confidence, and the area: the mean of the risk
+        over the n steps (AURC; lower is better), which is the area under the curve divided by the coverage it reaches,
+        since otherwise refusing all would be best. Equal confidences are answered together, and share their risk.
     """
     n = len(confidence)
     order = sorted(range(n), key=lambda i: -confidence[i])
@@ -253,10 +241,39 @@ def risk_coverage(confidence: Sequence[float], correct: Sequence[bool]) -> tuple
         same = [i for i in order[answered:] if confidence[i] == confidence[order[answered]]]
         answered += len(same)
         wrong += sum(not correct[i] for i in same)
-        coverage.append(answered / n)
+        coverage.append(answered / (asked or n))
         risk.append(wrong / answered)
         area += len(same) * risk[-1] / n
     return coverage, risk, area
+
+
+def risk_coverage_interval(
+    confidence: Sequence[float], correct: Sequence[bool], clusters: Sequence[str], *, seed: int = 0
+) -> tuple[float, float]:
+    """95% interval of the area of `risk_coverage`, by the resamples of `bootstrap`: each draws a curve of its own.
+
+    Args:
+        clusters: the cluster of each answered question.
+    """
+    import numpy as np
+
+    order = np.argsort(-np.asarray(confidence, dtype=float), kind="stable")
+    sorted_confidence = np.asarray(confidence, dtype=float)[order]
+    # Where a group of equal confidences ends.
+    ends = np.flatnonzero(np.append(sorted_confidence[1:] != sorted_confidence[:-1], True))
+    wrong = ~np.asarray(correct, dtype=bool)[order]
+    _, cluster = np.unique(list(clusters), return_inverse=True)
+    drawn = _drawn_clusters(cluster.max() + 1, seed) if len(cluster) else None
+    if drawn is None:
+        return 0.0, 1.0
+    areas = []
+    for draw in drawn:
+        times = np.bincount(draw, minlength=draw.size)[cluster][order]
+        answered = np.cumsum(times)[ends]
+        risk = np.cumsum(times * wrong)[ends] / np.maximum(answered, 1)
+        areas.append(np.sum(np.diff(answered, prepend=0) * risk) / answered[-1])
+    low, high = np.quantile(areas, [0.025, 0.975])
+    return float(low), float(high)
 
 
 # ---------------------------------------------------------------------- intervals
@@ -272,25 +289,42 @@ def wilson(successes: float, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def bootstrap(values: Sequence[float], clusters: Sequence[str] | None = None, *, seed: int = 0) -> tuple[float, float]:
+def bootstrap(
+    values: Sequence[float],
+    clusters: Sequence[str] | None = None,
+    *,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    seed: int = 0,
+) -> tuple[float, float]:
     """Percentile bootstrap 95% interval of a mean with 2,000 resamples (Efron 1979).
 
     Args:
         values: one for each question.
         clusters: the cluster of each; whole clusters are drawn (Cameron, Gelbach and Miller 2008), since questions
             about one article are not independent. None draws questions.
+        bounds: the least and most that a mean can be, which is the interval where there are fewer than two clusters:
+            one alone says nothing of how far others lie from it.
     """
     import numpy as np
 
     if not values:
-        return 0.0, 1.0
+        return bounds
     names = list(clusters) if clusters is not None else [str(n) for n in range(len(values))]
     _, cluster = np.unique(names, return_inverse=True)
     sums = np.bincount(cluster, weights=np.asarray(values, dtype=float))
     sizes = np.bincount(cluster)
-    draws = np.random.default_rng(seed).integers(0, len(sums), size=(2000, len(sums)))
+    draws = _drawn_clusters(len(sums), seed)
+    if draws is None:
+        return bounds
     low, high = np.quantile(sums[draws].sum(axis=1) / sizes[draws].sum(axis=1), [0.025, 0.975])
     return float(low), float(high)
+
+
+def _drawn_clusters(clusters: int, seed: int) -> Any:
+    """2,000 resamples as an int array (2000, clusters) of cluster numbers; None where one cluster is all there is."""
+    import numpy as np
+
+    return np.random.default_rng(seed).integers(0, clusters, size=(2000, clusters)) if clusters > 1 else None
 
 
 def _f1(mine: list[str], theirs: list[str]) -> float:
@@ -301,6 +335,15 @@ def _f1(mine: list[str], theirs: list[str]) -> float:
 def _precision_recall_f1(name: str, precision: float, recall: float) -> dict[str, float]:
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
     return {f"{name}_precision": precision, f"{name}_recall": recall, f"{name}_f1": f1}
+
+
+def _same(text: str, alias: str) -> bool:
+    return _holds(text, alias) or same_value(text, alias)
+
+
+def _closed_up(text: str) -> str:
+    """Without the hyphens between letters."""
+    return re.sub(r"(?<=[^\W\d_])-(?=[^\W\d_])", "", text)
 
 
 def _holds(text: str, alias: str, anywhere: bool = False) -> bool:

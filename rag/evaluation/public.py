@@ -6,9 +6,11 @@ The files are named by path; nothing is fetched and nothing is bundled. Each rea
 
 from __future__ import annotations
 
+import hashlib
 import json
 import lzma
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +20,7 @@ from typing import Any
 from rag.errors import GoldError
 from rag.evaluation.gold import Evidence, GoldItem
 from rag.evaluation.metrics import contains
+from rag.evaluation.tokens import tokens
 
 Record = dict[str, Any]
 
@@ -33,7 +36,7 @@ class PublicSet:
 def squad(paths: Sequence[Path]) -> PublicSet:
     """SQuAD v1.1 or v2.0 (Rajpurkar et al. 2016, 2018), its JSON: each paragraph is an article of its page.
 
-    The unanswerable questions of v2.0 are near misses by their making.
+    The unanswerable questions of v2.0 are near misses by their making. Whole pages are dev or test.
     """
     articles, items = [], []
     for path in paths:
@@ -46,7 +49,7 @@ def squad(paths: Sequence[Path]) -> PublicSet:
                     impossible = bool(asked.get("is_impossible"))
                     aliases = tuple(dict.fromkeys(answer["text"] for answer in asked["answers"]))
                     items.append(_item(asked["id"], asked["question"], (aliases,), [id_], answerable=not impossible,
-                                       unanswerable_kind="near_miss"))  # fmt: skip
+                                       unanswerable_kind="near_miss", split=_half(title)))  # fmt: skip
     return PublicSet(articles, items)
 
 
@@ -100,7 +103,8 @@ def multihop_rag(paths: Sequence[Path]) -> PublicSet:
     """MultiHop-RAG (Tang and Yang 2024): news articles and questions that need several of them.
 
     Args:
-        paths: MultiHopRAG.json (query, answer, question_type, evidence_list) and corpus.json.
+        paths: MultiHopRAG.json (query, answer, question_type, evidence_list) and corpus.json. A question is dev or
+            test by its words.
     """
     if len(paths) != 2:
         raise GoldError("MultiHop-RAG takes two files.", "Name MultiHopRAG.json first, then corpus.json.")
@@ -125,7 +129,7 @@ def multihop_rag(paths: Sequence[Path]) -> PublicSet:
         kind = "yesno" if answer.casefold() in {"yes", "no"} else "multi-hop"
         null = row["question_type"] == "null_query"
         items.append(_item(f"multihop-{n}", row["query"], ((answer,),), evidence, kind=kind, mode="all",
-                           answerable=not null, unanswerable_kind="near_miss"))  # fmt: skip
+                           answerable=not null, unanswerable_kind="near_miss", split=_half(row["query"])))  # fmt: skip
     return PublicSet(articles, items)
 
 
@@ -135,7 +139,11 @@ def rgb(paths: Sequence[Path]) -> PublicSet:
     The four test beds are told apart by what a record holds and by the file's name: en.json gives noise robustness
     (right and other documents) and, for each question once more, negative rejection (other documents only: its item
     ends in "-rejection"); en_int.json information integration (several answers, all wanted); en_fact.json
-    counterfactual robustness (altered documents: the false answer is forbidden).
+    counterfactual robustness (altered documents: the false answer is forbidden; evidence is where it stands, in the
+    place of the right one). One question is dev or test in all of them, by its words.
+
+    Any document is enough as evidence: the published evaluation looks at answers only, and draws the documents of a
+    question anew for each setting.
     """
     articles: list[Record] = []
     items: list[GoldItem] = []
@@ -145,12 +153,16 @@ def rgb(paths: Sequence[Path]) -> PublicSet:
             groups = row["positive"] if row["positive"] and isinstance(row["positive"][0], list) else [row["positive"]]
             positive = [text for group in groups for text in group]
             answers = _rgb_answers(row["answer"])
+            split = _half(row["query"])
             if "positive_wrong" in row:
                 false = row.get("fakeanswer") or []
+                false = tuple([false] if isinstance(false, str) else false)
                 altered = _documents(articles, f"{asked}-counterfactual", row["positive_wrong"])
-                items.append(_item(f"{asked}-counterfactual", row["query"], answers, altered, kind="entity",
-                                   forbidden=tuple([false] if isinstance(false, str) else false),
-                                   sources=(f"{asked}-counterfactual",)))  # fmt: skip
+                places = [Evidence(id_, _as_written(text, false))
+                          for id_, text in zip(altered, row["positive_wrong"], strict=True)]  # fmt: skip
+                quoted = [place for place in places if place.quote]
+                items.append(_item(f"{asked}-counterfactual", row["query"], answers, quoted or places, kind="entity",
+                                   forbidden=false, sources=(f"{asked}-counterfactual",), split=split))  # fmt: skip
                 continue
             several = len(groups) > 1
             name = f"{asked}-{'integration' if several else 'noise'}"
@@ -159,11 +171,12 @@ def rgb(paths: Sequence[Path]) -> PublicSet:
             holding = [id_ for id_, text in zip(right, positive, strict=True)
                        if any(contains(text, alias) for aliases in answers for alias in aliases)]  # fmt: skip
             items.append(_item(name, row["query"], answers, holding or right, kind="list" if several else "entity",
-                               sources=(name,)))  # fmt: skip
+                               sources=(name,), split=split))  # fmt: skip
             if not several and row["negative"]:
                 _documents(articles, f"{asked}-rejection", row["negative"])
                 items.append(_item(f"{asked}-rejection", row["query"], (), [], answerable=False,
-                                   unanswerable_kind="near_miss", sources=(f"{asked}-rejection",)))  # fmt: skip
+                                   unanswerable_kind="near_miss", sources=(f"{asked}-rejection",),
+                                   split=split))  # fmt: skip
     return PublicSet(articles, items)
 
 
@@ -196,7 +209,8 @@ def convert(name: str, paths: Sequence[Path], out: Path, *, limit: int | None = 
             f"{', '.join(map(str, paths))} cannot be read as {name}: {type(error).__name__}: {error}.",
             "eval/README.md says which files each set takes.",
         ) from error
-    items = found.items
+    # A required answer that cannot be looked for (RealTimeQA asks for an emoji once) makes its question useless.
+    items = [item for item in found.items if all(item.answers)]
     if limit is not None and limit < len(items):
         items = sorted(random.Random(seed).sample(items, limit), key=lambda item: item.id)
     if (out / "gold.jsonl").exists():
@@ -222,7 +236,14 @@ def _item(
     forbidden: tuple[str, ...] = (),
     sources: tuple[str, ...] = (),
 ) -> GoldItem:
-    """A gold item; what only answerable or only unanswerable ones have is left out of the others."""
+    """A gold item; what only answerable or only unanswerable ones have is left out of the others.
+
+    Aliases without a word or number (SQuAD has ".") cannot be looked for and are left out; so is a forbidden answer
+    that is an accepted one.
+    """
+    answers = tuple(tuple(alias for alias in aliases if tokens(alias)) for aliases in answers)
+    right = [tokens(alias) for aliases in answers for alias in aliases]
+    forbidden = tuple(wrong for wrong in forbidden if tokens(wrong) and tokens(wrong) not in right)
     return GoldItem(
         str(id_),
         " ".join(question.split()),
@@ -237,6 +258,17 @@ def _item(
         as_of,
         sources,
     )
+
+
+def _half(text: str) -> str:
+    """The split of what a text stands for: the same on every machine, about half of all texts each."""
+    return "dev" if hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[0] % 2 else "test"
+
+
+def _as_written(text: str, wanted: Sequence[str]) -> str:
+    """The first of these that stands in the text, in the text's own case; "" when none does."""
+    found = (re.search(re.escape(words), text, re.I) for words in wanted)
+    return next((match[0] for match in found if match), "")
 
 
 def _record(
@@ -278,6 +310,6 @@ def _lines(path: Path) -> Iterator[Any]:
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
-    with path.open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for line in lines:
             file.write(line + "\n")

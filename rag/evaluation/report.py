@@ -10,8 +10,8 @@ from typing import Any
 
 from rag.evaluation.runner import LOWER_IS_BETTER, Report, Result
 
-#: Passages shown with a wrong answer.
-MOST_PASSAGES = 4
+#: Passages of a wrong answer that are shown at once; the others are folded.
+SHOWN_PASSAGES = 4
 _INK, _LINE = "#1d4ed8", "#78716c"
 
 
@@ -31,7 +31,6 @@ def to_html(report: Report) -> str:
         wrong=[_case(result) for result in report.results if result.wrong],
         answered=sum(bool(r.answer and not r.answer.abstained) for r in report.results),
         cached=sum(r.cached for r in report.results),
-        area=curve[2] if curve else None,
         curve=_curve(curve[0], curve[1]) if curve and len(curve[0]) > 1 else "",
         latency=_histogram(seconds) if len(seconds) > 1 else "",
     )
@@ -43,19 +42,21 @@ def _arm_measures(report: Report) -> list[str]:
 
 
 def _case(result: Result) -> dict[str, Any]:
-    passages = result.answer.hits if result.answer and result.answer.hits else result.hits
+    hits = result.answer.hits if result.answer and result.answer.hits else result.hits
+    passages = [{"hit": hit, "evidence": hit.passage.article_id in result.item.articles} for hit in hits]
     return {
         "result": result,
         "answers": [" / ".join(aliases) for aliases in result.item.answers],
         "short": " and ".join(c.quote for c in result.answer.short) if result.answer else "",
-        "passages": [
-            {"hit": hit, "evidence": hit.passage.article_id in result.item.articles} for hit in passages[:MOST_PASSAGES]
-        ],
+        "passages": passages[:SHOWN_PASSAGES],
+        "folded": passages[SHOWN_PASSAGES:],
     }
 
 
 def _curve(coverage: Sequence[float], risk: Sequence[float]) -> Any:
-    figure, axes = _figure("coverage: share of the answered, surest first", "risk: share of them wrong")
+    figure, axes = _figure(
+        "coverage: share of all questions asked, surest first", "risk: share wrong among the answered"
+    )
     axes.step([0, *coverage], [risk[0], *risk], where="pre", color=_INK)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, min(1, max(risk) * 1.15 + 0.02))
@@ -87,5 +88,8 @@ def _svg(figure: Any, title: str) -> Any:
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Title": title, "Date": None}, transparent=True)
     svg = out.getvalue()[out.getvalue().index("<svg") :]
+    # matplotlib gives each figure the same ids; in one page they must differ.
+    own = re.sub(r"\W+", "-", title.lower())
+    svg = re.sub(r'(\bid="|\bhref="#|url\(#)', rf"\g<1>{own}-", svg)
     svg = re.sub(r"<svg ", f'<svg role="img" aria-label="{title}" ', svg, count=1)
     return Markup(svg)

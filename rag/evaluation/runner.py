@@ -24,7 +24,7 @@ READING_MISS = "reading miss"
 CITATION_MISS = "citation miss"
 
 #: Measures of which less is better.
-LOWER_IS_BETTER = frozenset({"false_abstention", "forbidden_said"})
+LOWER_IS_BETTER = frozenset({"false_abstention", "forbidden_said", "risk_coverage_area"})
 #: Of an answerable question, when no answer came at all.
 _NO_ANSWER: Mapping[str, float] = {
     **dict.fromkeys("exact_match token_f1 contains_match value_match short_exact_match short_f1".split(), 0.0),
@@ -177,15 +177,12 @@ class Report:
         return dict(sorted(counts.items(), key=lambda pair: -pair[1]))
 
     def risk_coverage(self) -> tuple[list[float], list[float], float] | None:
-        """`metrics.risk_coverage` of the questions that were answered; None when none was.
+        """`metrics.risk_coverage` of the questions that were answered, among all asked; None when none was answered.
 
         An answer is right when it holds what the gold set wants; any answer to an unanswerable question is wrong.
         """
-        answered = [r for r in self.results if r.answer and not r.answer.abstained]
-        if not answered:
-            return None
-        right = [r.item.answerable and r.scores.get("value_match", 0.0) == 1.0 for r in answered]
-        return metrics.risk_coverage([r.answer.confidence for r in answered if r.answer], right)
+        confidence, right, _ = _answered(self.results)
+        return metrics.risk_coverage(confidence, right, len(self.results)) if confidence else None
 
 
 def run(
@@ -231,9 +228,18 @@ def answer_text(answer: Answer) -> str:
 
 
 def summarise(results: Sequence[Result], seed: int = 0) -> dict[str, Metric]:
-    """Each measure's mean over the questions that have it, with its interval."""
+    """Each measure's mean over the questions that have it, with its interval.
+
+    Where a question was answered, risk_coverage_area too, which is no mean: of the run as a whole, with n answered.
+    """
     names = dict.fromkeys(name for result in results for name in result.scores)
-    return {name: _metric(name, [r for r in results if name in r.scores], seed) for name in names}
+    summary = {name: _metric(name, [r for r in results if name in r.scores], seed) for name in names}
+    confidence, right, clusters = _answered(results)
+    if confidence:
+        area = metrics.risk_coverage(confidence, right)[2]
+        low, high = metrics.risk_coverage_interval(confidence, right, clusters, seed=seed)
+        summary["risk_coverage_area"] = Metric(area, len(confidence), low, high)
+    return summary
 
 
 def is_rate(values: Sequence[float]) -> bool:
@@ -303,7 +309,7 @@ def _ask(
         scores["verbatim_quotes"] = float(metrics.quotes_verbatim(answer, known))
     if entails and item.answerable:
         scores |= metrics.entailed_citation_scores(answer, entails)  # an abstention has 0, as in `citation_scores`
-    return Result(item, scores, answer, hits, _wrong(item, answer, hits, scores), cached=kept is not None)
+    return Result(item, scores, answer, hits, _wrong(item, answer, scores), cached=kept is not None)
 
 
 def _fell_back(answer: Answer, bot: Asker) -> bool:
@@ -331,10 +337,11 @@ def answer_measures(item: GoldItem, answer: Answer) -> dict[str, float]:
     return scores
 
 
-def _wrong(item: GoldItem, answer: Answer, hits: Sequence[Hit], scores: Mapping[str, float]) -> str:
+def _wrong(item: GoldItem, answer: Answer, scores: Mapping[str, float]) -> str:
     if not item.answerable:
         return "" if answer.abstained else SHOULD_ABSTAIN
-    found = any(metrics.is_relevant(hit.passage, item) for hit in (*answer.hits, *hits))
+    # What the bot saw, not all that was searched for the measures: it could not read what stands below.
+    found = any(metrics.is_relevant(hit.passage, item) for hit in answer.hits)
     if scores["value_match"] < 1:
         if not found:
             return RETRIEVAL_MISS
@@ -347,6 +354,16 @@ def _failed(item: GoldItem, scores: dict[str, float], retrieval_only: bool) -> d
         return {} if retrieval_only else {"abstention_accuracy": 0.0}
     scores = scores or metrics.retrieval_scores((), item)
     return scores if retrieval_only else scores | dict(_NO_ANSWER)
+
+
+def _answered(results: Sequence[Result]) -> tuple[list[float], list[bool], list[str]]:
+    """Confidence, rightness and cluster of each question that was answered."""
+    pairs = [(r, r.answer) for r in results if r.answer and not r.answer.abstained]
+    return (
+        [answer.confidence for _, answer in pairs],
+        [r.item.answerable and r.scores.get("value_match", 0.0) == 1.0 for r, _ in pairs],
+        [cluster(r.item) for r, _ in pairs],
+    )
 
 
 def _by_kind(results: Sequence[Result]) -> dict[str, Metric]:
