@@ -66,7 +66,6 @@ def test_all_fields(tmp_path: Path) -> None:
         ({"evidence": [{"article": "a9"}]}, "field 'evidence': there is no article 'a9'"),
         ({"evidence_mode": "some"}, "field 'evidence_mode'"),
         ({"kind": "unanswerable"}, "field 'kind'"),
-        ({"kind": "conflict"}, "field 'answers': a conflict needs each version, as an answer of its own"),
         ({"answerable": False, "answers": []}, "field 'evidence': an unanswerable question has none"),
         ({"unanswerable_kind": "near_miss"}, "field 'unanswerable_kind': only an unanswerable question has it"),
         ({"as_of": "yesterday"}, "field 'as_of': 'yesterday' is not a 'date'"),
