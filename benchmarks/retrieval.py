@@ -119,9 +119,9 @@ class Searched:
 def order(
     found: Found,
     *,
-    dense: float = 0.33,
+    dense: float = retriever_module.WEIGHTS["dense"],
     bm25: float = 1.0,
-    constant: float = 10,
+    constant: float = retriever_module.RRF_K,
     per_article: int = 3,
     more: dict[str, tuple[float, list[Row]]] | None = None,
     boost: Callable[[Passage], float] | None = None,

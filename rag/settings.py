@@ -55,8 +55,8 @@ class Settings:
     cache_dir: Path
     data_dir: Path
     embedding_model: str = PACKAGED_EMBEDDING_MODEL
-    passage_tokens: int = 96
-    passage_overlap: int = 24
+    passage_tokens: int = 192
+    passage_overlap: int = 48
     model: str = EXTRACTS
     endpoint_model: str = ""
     api_key: str = field(default="", repr=False)

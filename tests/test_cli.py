@@ -120,10 +120,10 @@ def test_bad_input_is_told_in_words_with_the_next_step(
 
 
 def test_an_index_of_another_model_names_the_way_out(run: Any) -> None:
-    done = run("search", "who?", DATELINE_PASSAGE_TOKENS="64")
+    done = run("search", "who?", DATELINE_PASSAGE_TOKENS="128")
     assert done.returncode == 1
-    assert "passage_tokens 96" in done.stderr
-    assert "settings say 64" in done.stderr
+    assert "passage_tokens 192" in done.stderr
+    assert "settings say 128" in done.stderr
     assert "rag index --rebuild" in done.stderr
 
 

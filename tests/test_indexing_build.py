@@ -133,7 +133,7 @@ def test_opening_with_other_settings_names_both_and_the_way_out(settings: Settin
             lambda o=other: Retriever.open(settings=o, embedder=letters),
             lambda o=other: build_index([article("y", "b")], o, embedder=letters),
         ):
-            with pytest.raises(IndexMismatch, match=r"(96.*32|letters.*numbers).*rag index --rebuild"):
+            with pytest.raises(IndexMismatch, match=r"(192.*32|letters.*numbers).*rag index --rebuild"):
                 call()
     # Rebuilding keeps what is stored and takes the new settings.
     report = build_index([], settings, embedder=letters, rebuild=True)

@@ -22,7 +22,7 @@ def test_later_sources_win(tmp_path: Path) -> None:
     [
         ({"DATELINE_K": "many"}, ["k is 'many'", "DATELINE_K", "whole number"]),
         ({"DATELINE_K": "0"}, ["k is 0", "1 to 50"]),
-        ({"DATELINE_PASSAGE_OVERLAP": "100"}, ["passage_overlap is 100", "0 to 48"]),
+        ({"DATELINE_PASSAGE_OVERLAP": "100"}, ["passage_overlap is 100", "0 to 96"]),
         ({"DATELINE_ALLOW_PRIVATE_URLS": "perhaps"}, ["allow_private_urls", "true or false"]),
         ({"DATELINE_SETTINGS": "/nowhere/s.toml"}, ["/nowhere/s.toml", "not a file"]),
     ],

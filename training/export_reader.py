@@ -91,6 +91,8 @@ def main() -> None:
     _write(options.out, manifest)
     print(json.dumps({k: v if isinstance(v, int) else round(v, 4) for k, v in manifest.items() if k == "threshold"}))
     for name, half in (("fitted half", even), ("other half", odd), ("all", outcomes)):
+        if not half:  # with --every 2 there are no odd paragraphs
+            continue
         print(name, json.dumps(summary(half, manifest["threshold"])))
     (options.out / "full.onnx").unlink()
 

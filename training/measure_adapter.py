@@ -99,7 +99,7 @@ def quiz_cases(folder: Path, n: int, seed: int, embedder: SentenceTransformerEmb
             source=a.source,
             published=date.fromisoformat(a.published[:10]) if a.published else None,
         )
-        pieces = split(article, embedder.count_tokens, tokens=96, overlap=24)
+        pieces = split(article, embedder.count_tokens, tokens=192, overlap=48)
         vectors = (
             embedder.encode([q.question], kind="query")
             @ embedder.encode([f"{p.title}. {p.text}" for p in pieces], kind="passage").T
