@@ -373,7 +373,7 @@ def main() -> None:
         tools(table, base, embedder)
     print("\nParts, against the fusion without a reranker:\n")
     table = Table(items)
-    table.row("fusion alone (BM25 1, dense .33, constant 10, 3 of an article)", lambda n: order(found[n]))
+    table.row("fusion alone (BM25 1, dense .66, constant 10, 3 of an article)", lambda n: order(found[n]))
     for name, how in (
         ("dense alone", {"bm25": 0.0}),
         ("BM25 alone", {"dense": 0.0}),

@@ -53,7 +53,7 @@ def test_its_ranking_is_fused_with_the_others(three: Settings, letters: Any) -> 
     assert [hits[id_].scores["reranker_rank"] for id_ in ("first", "second", "third")] == [3, 2, 1]
     assert hits["third"].scores["reranker"] == 2.0
     for hit in hits.values():
-        parts = {"dense": 0.33, "bm25": 1.0, "reranker": 1.0}
+        parts = {"dense": 0.66, "bm25": 1.0, "reranker": 1.0}
         assert hit.score == pytest.approx(sum(w / (10 + hit.scores[f"{name}_rank"]) for name, w in parts.items()))
 
 

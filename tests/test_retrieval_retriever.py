@@ -31,11 +31,11 @@ def small(settings: Settings, letters: Any) -> Any:
 
 def test_fusion_by_hand() -> None:
     fused = fuse({"dense": [1, 2, 3], "bm25": [3, 1]})
-    # weights .33 and 1, constant 10
+    # weights .66 and 1, constant 10
     assert fused == [
-        (3, pytest.approx(0.33 / 13 + 1 / 11)),
-        (1, pytest.approx(0.33 / 11 + 1 / 12)),
-        (2, pytest.approx(0.33 / 12)),
+        (1, pytest.approx(0.66 / 11 + 1 / 12)),
+        (3, pytest.approx(0.66 / 13 + 1 / 11)),
+        (2, pytest.approx(0.66 / 12)),
     ]
 
 
@@ -53,12 +53,12 @@ def test_every_component_is_on_the_hit(small: Retriever) -> None:
     assert first.scores == {"dense": pytest.approx(1.0), "dense_rank": 1}
     assert second.scores["dense"] == pytest.approx(0.8)
     assert third.scores["dense"] == pytest.approx(0.0)
-    assert first.score == pytest.approx(0.33 / 11)
+    assert first.score == pytest.approx(0.66 / 11)
     hit = small.search("c", k=1)[0]
     assert hit.passage.id == "z#0-5"
     assert set(hit.scores) == {"dense", "dense_rank", "bm25", "bm25_rank"}
     assert hit.scores["bm25"] > 0
-    assert hit.score == pytest.approx(0.33 / 11 + 1 / 11)
+    assert hit.score == pytest.approx(0.66 / 11 + 1 / 11)
 
 
 @pytest.mark.parametrize(
