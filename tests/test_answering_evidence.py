@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answering.evidence import Candidate, Evidence, pack, rank_sentences, weigh, whole_list
+from rag.answering.evidence import (
+    NAMELESS,
+    OTHER_FORM,
+    Candidate,
+    Evidence,
+    _coverage,
+    _same_forms,
+    _trusted,
+    pack,
+    rank_sentences,
+    weigh,
+    whole_list,
+)
 from rag.indexing.embedder import SentenceTransformerEmbedder
-from rag.retrieval.reader import Reader
+from rag.retrieval.reader import Reader, Reading
 from rag.types import Citation, Hit, Passage
 
 FIRST = "Rain fell all day. Anna Berg opened the fair. She praised the builders. The band played on."
@@ -102,3 +114,19 @@ def test_a_list_of_names_is_given_whole(text: str, found: str, question: str, wh
     start = text.index(found)
     a, b = whole_list(text, start, start + len(found), question)
     assert text[a:b] == whole
+
+
+def test_a_word_in_another_form_counts_less() -> None:
+    rarity = {"mediat": 2.0, "talk": 2.0}
+    sentence = {"mediat", "talk"}
+    assert _coverage(rarity, sentence, set()) == 1.0
+    exact = _same_forms("Who mediated the talks?", "Qatar's mediation kept the talks alive.")
+    assert _coverage(rarity, sentence, set(), exact) == pytest.approx((OTHER_FORM * 2 + 2) / 4)
+
+
+def test_who_is_seldom_answered_without_a_name() -> None:
+    text = "regional mediation by Qatar"
+    nameless, named = Reading(0, 8, 1.0, 0.4), Reading(22, 27, 1.0, 0.4)
+    assert _trusted(nameless, "Who mediated?", text) == pytest.approx(0.4 * NAMELESS)
+    assert _trusted(named, "Who mediated?", text) == 0.4
+    assert _trusted(nameless, "What kind of mediation was it?", text) == 0.4

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rag.answering.values import Day, Number, days, numbers
-from rag.text import content_stems, sentences
+from rag.text import content_stems, sentences, stem, words
 from rag.types import Citation, Claim, Hit, Passage, Version
 
 if TYPE_CHECKING:
@@ -40,6 +40,11 @@ SAME_THING = 0.75
 #: "long" in "how long" asks for a length; an answer need not hold the word, so it weighs less.
 _MEASURE = re.compile(r"\bhow (long|far|many|much|big|large|old|often|tall|wide|high|deep|fast|soon)\b", re.I)
 MEASURE_WEIGHT = 0.4
+#: Who somebody is, is seldom said without a capital: what the reader's probability of such a span counts for "who".
+NAMELESS = 0.5
+#: What a word of the question counts that a sentence has in another form only: "mediation" for "mediated".
+OTHER_FORM = 0.9
+_WHO = re.compile(r"\s*who(?:m|se)?\b", re.I)
 _NAMED = re.compile(r"(?<![.!?“\"] )(?<!^)\b[A-ZÀ-ÖØ-Þ][\w’'-]+")
 _NAMES = r"[A-ZÀ-ÖØ-Þ][\w’'-]*(?:\s+(?:(?:of|the|al|bin|de|van|von)\s+)?[A-ZÀ-ÖØ-Þ][\w’'-]*)*"  # one name
 _LISTED = re.compile(rf"{_NAMES}(?:, (?:the )?{_NAMES})*,? and (?:the )?{_NAMES}")
@@ -241,10 +246,10 @@ def rank_sentences(
         Candidate(
             number,
             citation,
-            WEIGHT_WORDS * _coverage(rarity, stems[i], context[i])
+            WEIGHT_WORDS * _coverage(rarity, stems[i], context[i], _same_forms(question, citation.quote))
             + WEIGHT_MEANING * float(vectors[0, i])
             + (BONUS_KIND if _holds(kind, question, citation.quote) else 0.0)
-            + (WEIGHT_READER * reading.probability if reading else 0.0),
+            + (WEIGHT_READER * _trusted(reading, question, citation.passage.text) if reading else 0.0),
             _coverage(rarity, stems[i], set()),
             _span(citation, reading, question),
             reading.probability if reading else 0.0,
@@ -269,7 +274,7 @@ def _span(citation: Citation, reading: Reading | None, question: str) -> Citatio
     # Read in the sentence alone, so that a list never runs into the next one.
     sentence, left = citation.quote, citation.start - citation.passage.start
     start, end = reading.start - left, reading.end - left
-    if re.match(r"\s*who(?:m|se)?\b", question, re.I):
+    if _WHO.match(question):
         start, end = whole_list(sentence, start, end, question)
     return replace(citation, start=citation.start + start, end=citation.start + end)
 
@@ -392,11 +397,28 @@ def _rarity(question: Sequence[str], sentence_stems: Sequence[set[str]]) -> dict
     return {stem: math.log(1 + len(sentence_stems) / (1 + counts[stem])) for stem in question}
 
 
-def _coverage(rarity: dict[str, float], sentence: set[str], context: set[str]) -> float:
+def _coverage(rarity: dict[str, float], sentence: set[str], context: set[str], exact: set[str] | None = None) -> float:
+    """The weighed share of the question's stems in the sentence; those not in `exact` (default: all) count less."""
     if not rarity:
         return 0.0
-    found = sum(w * (1.0 if stem in sentence else (stem in context) / 3) for stem, w in rarity.items())
+    found = 0.0
+    for word, weight in rarity.items():
+        if word in sentence:
+            found += weight * (1.0 if exact is None or word in exact else OTHER_FORM)
+        elif word in context:
+            found += weight / 3
     return found / sum(rarity.values())
+
+
+def _trusted(reading: Reading, question: str, text: str) -> float:
+    """The reader's probability, lowered where "who" is answered without a name: "regional" of "regional mediation"."""
+    named = any(c.isupper() or c.isdigit() for c in text[reading.start : reading.end])
+    return reading.probability * (1.0 if named or not _WHO.match(question) else NAMELESS)
+
+
+def _same_forms(question: str, text: str) -> set[str]:
+    """The stems of the words that stand in both in the same form."""
+    return {stem(word) for word in set(words(question)) & set(words(text))}
 
 
 def _holds(kind: str, question: str, text: str) -> bool:
