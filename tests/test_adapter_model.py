@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 from rag.answering.llama import LlamaGenerator
 from rag.answering.models import embedded_path, shipped_adapter
 from rag.answering.prompt import build_grammar, build_messages
+from rag.answering.suggest import suggest
 from rag.resources import resource
-from rag.types import Passage
-from training.export_adapter import HEADS, NAMES, permuted
+from rag.retrieval.reader import shipped_reader
+from rag.types import ABSTENTION, Passage
+from training.export_adapter import shipped_matrices
 
 ADAPTER = resource("models", "adapter", "adapter.gguf")
 
@@ -31,21 +34,14 @@ def test_logits_of_base_and_adapter_are_those_of_torch() -> None:
 
     path = embedded_path()
     model = AutoModelForCausalLM.from_pretrained(str(path.parent), gguf_file=path.name, dtype=torch.float32).eval()
-    reader = gguf.GGUFReader(ADAPTER)
-    alpha = float(reader.get_field("adapter.lora.alpha").contents())  # type: ignore[union-attr]
-    matrices = {tensor.name: np.asarray(tensor.data, dtype=np.float32) for tensor in reader.tensors}
-    modules = {short: long for long, short in NAMES.items()}
+    alpha = float(gguf.GGUFReader(ADAPTER).get_field("adapter.lora.alpha").contents())  # type: ignore[union-attr]
+    matrices = shipped_matrices(ADAPTER)
     plain = dict(model.named_parameters())
     touched = 0
-    for name in [name for name in matrices if name.endswith("lora_a")]:
-        _, layer, short, *_ = name.split(".")
-        a, b = matrices[name], matrices[name.removesuffix("a") + "b"]
-        if short in HEADS:
-            order = permuted(np.arange(b.shape[0])[:, None], HEADS[short]).ravel()
-            b = b[np.argsort(order)]
-        weight = plain[f"model.layers.{layer}.{modules[short]}.weight"]
+    for name in [name for name in matrices if name.endswith("lora_A")]:
+        a, b = matrices[name], matrices[name.removesuffix("A") + "B"]
         with torch.no_grad():
-            weight += torch.from_numpy(b @ a) * (alpha / a.shape[0])
+            plain[name.removesuffix("lora_A") + "weight"] += torch.from_numpy(b @ a) * (alpha / a.shape[0])
         touched += 1
     assert touched >= 7
     generator = LlamaGenerator(path, context_tokens=512, lora_path=ADAPTER)
@@ -68,8 +64,18 @@ def test_the_adapter_gives_the_known_answer() -> None:
         Passage("b#0-44", "b", "Turkey and Qatar mediated the talks in Doha.", 0, 44, "Talks", "desk.example", None),
     ]
     generator = LlamaGenerator(embedded_path(), context_tokens=1024, lora_path=ADAPTER)
-    said = "".join(generator.stream(build_messages("Who mediated?", passages), grammar=build_grammar(2)))
-    none = "".join(generator.stream(build_messages("Who won the World Cup?", passages), grammar=build_grammar(2)))
-    generator.close()
-    assert said == "Turkey and Qatar. [2]"
-    assert none == "The articles do not say."
+
+    def said(question: str, *, aided: bool = True, abstention: bool = True) -> str:
+        found = suggest(question, passages, shipped_reader()) if aided else []
+        messages = build_messages(question, passages, found)
+        return "".join(generator.stream(messages, grammar=build_grammar(2, abstention=abstention)))
+
+    try:
+        assert said("Who mediated?") == "Turkey and Qatar. [2]"
+        assert said("Who mediated?", aided=False) == "Turkey and Qatar. [2]"
+        assert said("Who won the World Cup?") == ABSTENTION
+        # Where it must answer, the grammar leaves it no abstention, in one form or another.
+        forced = said("Who won the World Cup?", abstention=False)
+        assert re.fullmatch(r"(?!The )[^\[]+ (\[[12]\])+(\n.*)*", forced)
+    finally:
+        generator.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from threading import Event
@@ -16,9 +17,10 @@ from rag.answering.show import show_answer
 from rag.articles import load
 from rag.errors import InputError, ModelError, ModelMissing
 from rag.indexing.build import build_index
+from rag.retrieval.reader import shipped_reader
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
-from rag.types import Answer
+from rag.types import ABSTENTION, Answer
 
 
 class Scripted:
@@ -47,6 +49,12 @@ class Scripted:
 
     def close(self) -> None:
         pass
+
+
+class Choosing(Scripted):
+    """One that was trained with the reader's suggestions."""
+
+    takes_suggestions = True
 
 
 class Failing(Scripted):
@@ -105,6 +113,19 @@ def test_a_models_answer_is_checked_and_extracts_stand_beside_it(retriever: Retr
     # The prompt shows four passages with source and date, and the grammar admits just these.
     assert "[4] Sample Desk" in scripted.prompts[0][1]["content"]
     assert "[5]" not in (scripted.grammars[0] or "[5]")
+
+
+def test_only_a_model_trained_with_them_is_shown_what_the_reader_found(retriever: Retriever) -> None:
+    plain, choosing = Scripted("Doha. [1]"), Choosing("Doha. [1]")
+    for scripted in (plain, choosing):
+        Bot(retriever, scripted, reader=shipped_reader()).ask("Where was the ceasefire signed?")
+    assert "\nFound: " not in plain.prompts[0][1]["content"]
+    assert re.search(r"\nFound: .*\bDoha \[1\]", choosing.prompts[0][1]["content"])
+    # The evidence is sure, and that model abstains too readily: it must answer.
+    assert "The articles do not say." in (plain.grammars[0] or "")
+    assert "The articles do not say." not in (choosing.grammars[0] or ABSTENTION)
+    Bot(retriever, choosing).ask("Where was the ceasefire signed?")
+    assert "\nFound: " not in choosing.prompts[1][1]["content"]
 
 
 def test_a_mark_out_of_range_never_reaches_the_reader(retriever: Retriever) -> None:

@@ -69,7 +69,12 @@ def test_the_doctor(briefs: Settings, tiny_gguf: Path, tmp_path: Path) -> None:
     assert [name for name, check in found.items() if check.status == "fail"] == []
     assert "Tiny answers" in found["language model"].detail
     assert "14 articles" in found["index"].detail
+    assert "loads and answers" in found["embedding model"].detail
     assert found["model hub"].status == "warn"
     missing = {check.name: check for check in checks(replace(briefs, index_dir=tmp_path / "none"))}
     assert missing["index"].status == "fail"
+    # The reader speaks for these settings; the embedded model answers all the same.
+    assert missing["language model"].status == "ok"
+    assert "Oslo" in missing["language model"].detail
+    assert "not in use" in missing["language model"].detail
     assert "rag index" in missing["index"].hint

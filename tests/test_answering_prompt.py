@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from rag.answering.prompt import build_grammar, build_messages, fit, format_passage, load_template
+from rag.answering.suggest import Suggestion
 from rag.errors import InputError, SettingsError
 from rag.types import Passage
 
@@ -23,10 +24,20 @@ def test_the_prompt_holds_the_question_once_and_every_passage() -> None:
     assert user["content"].count("Line one.") == 2
 
 
+def test_suggestions_stand_under_the_question_with_the_passages_that_are_shown() -> None:
+    found = [Suggestion("It\n$ends", (1, 3), 0.449), Suggestion("later", (3,), 0.96), Suggestion("never", (2,), 0.04)]
+    user = build_messages("Who?", [PASSAGE, PASSAGE], found)[1]
+    assert user["content"].endswith("\n\nQuestion: Who?\nFound: It $ends [1] 40%; never [2] 0%")
+    assert build_messages("Who?", [PASSAGE], found[1:]) == build_messages("Who?", [PASSAGE])
+
+
 def test_the_grammar_admits_just_the_passages_shown() -> None:
     grammar = build_grammar(3)
     assert 'mark ::= "[1]" | "[2]" | "[3]"' in grammar
-    assert '"The articles do not say."' in grammar
+    assert 'root ::= "The articles do not say." | claim' in grammar
+    must = build_grammar(3, abstention=False)
+    assert "root ::= answer" in must
+    assert "The articles" not in must
     assert not [line for line in grammar.splitlines() if "_" in line.split("::=")[0] and "::=" in line]
     with pytest.raises(ValueError, match="at least one passage"):
         build_grammar(0)

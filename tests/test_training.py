@@ -13,10 +13,10 @@ from rag.indexing.embedder import SentenceTransformerEmbedder, packaged_model_fo
 from rag.resources import resource
 from rag.retrieval.reader import Reader
 from training import negatives
-from training.adapter import shared_prefix
+from training.adapter import shared_prefix, unaided
 from training.adapter_data import reply
 from training.batching import batches
-from training.export_adapter import permuted
+from training.export_adapter import export, permuted, shipped_matrices
 from training.measure_reader import Outcome, f1, summary
 from training.reader import shipped_weights
 from training.sources import HELD_OUT_FROM, Example, Guard, _detokenise, guard, held_out_articles, news, squad
@@ -99,6 +99,17 @@ def test_the_tokens_that_all_prompts_share() -> None:
     assert shared_prefix(data) == 1
 
 
+def test_suggestions_are_cut_out_of_the_tokens() -> None:
+    data = {
+        "ids": np.array([1, 2, 91, 92, 3, 1, 2, 4, 1, 93, 5]),
+        "offsets": np.array([0, 5, 8, 11]),
+        "suggested": np.array([[2, 2], [3, 0], [1, 1]]),
+    }
+    cut = unaided(data)
+    assert cut["ids"].tolist() == [1, 2, 3, 1, 2, 4, 1, 5]
+    assert cut["offsets"].tolist() == [0, 3, 6, 8]
+
+
 def test_treebank_tokens_are_joined_with_their_offsets() -> None:
     text, offsets = _detokenise("`` We -LRB- all -RRB- know , '' he did n't say .".split())
     assert text == '"We (all) know," he didn\'t say.'
@@ -152,6 +163,27 @@ def test_nothing_measured_on_passes_the_guard() -> None:
 def test_the_permutation_is_that_of_the_rotary_embedding() -> None:
     rows = np.arange(8)[:, None]  # two heads of four: halves (0 1 | 2 3) become pairs (0 2, 1 3)
     assert permuted(rows, 2).ravel().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
+
+
+def test_an_exported_adapter_can_be_trained_on(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    rng = np.random.default_rng(0)
+    shapes = {
+        "model.layers.3.self_attn.q_proj.lora_A": (2, 576),
+        "model.layers.3.self_attn.q_proj.lora_B": (576, 2),
+        "model.layers.3.mlp.down_proj.lora_A": (2, 1536),
+        "model.layers.3.mlp.down_proj.lora_B": (576, 2),
+    }
+    # Half precision holds these exactly.
+    matrices = {name: rng.integers(-99, 99, shape).astype(np.float32) / 64 for name, shape in shapes.items()}
+    save_file({f"base_model.model.{n}.weight": m for n, m in matrices.items()}, tmp_path / "adapter_model.safetensors")
+    (tmp_path / "adapter_config.json").write_text('{"lora_alpha": 4}', encoding="utf-8")
+    export(tmp_path, tmp_path / "gguf")
+    found = shipped_matrices(tmp_path / "gguf" / "adapter.gguf")
+    assert found.keys() == matrices.keys()
+    for name, matrix in matrices.items():
+        np.testing.assert_array_equal(found[name], matrix)
 
 
 def test_training_can_go_on_from_the_shipped_reader() -> None:

@@ -1,8 +1,9 @@
 """What each part of the adapter's training is worth: short runs that differ in one thing, measured alike.
 
-    python -m training.ablations --data /tmp/adapter --shared ../shared --out /tmp/ablations --steps 80 --n 40
+    python -m training.ablations --data /tmp/adapter --shared ../shared --out /tmp/ablations --steps 60 --n 60
 
-Every arm starts from the untuned base and sees as many steps. Runs that are there already are not trained again.
+Every trained arm starts from the untuned base and sees as many steps. Runs that are there already are not trained
+again.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-ARMS: dict[str, list[str]] = {
+#: How each arm is trained; None is not trained at all.
+ARMS: dict[str, list[str] | None] = {
+    "untuned base": None,
     "all of it, rank 32": [],
+    "without suggestions": ["--without", "suggestions"],
     "without distractors": ["--without", "distractors"],
     "without made questions": ["--without", "made"],
     "rank 8": ["--rank", "8"],
     "rank 64": ["--rank", "64"],
 }
+SETS = ("four passages", "none right")
 
 
 def python(module: str, *given: str | Path) -> str:
@@ -35,24 +40,30 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, required=True)
-    parser.add_argument("--n", type=int, default=40, help="questions of each set")
+    parser.add_argument("--n", type=int, default=60, help="questions of each set; 0 measures the held-out loss alone")
     parser.add_argument("--arms", nargs="*", choices=list(ARMS), default=list(ARMS))
     given = parser.parse_args()
-    print("| arm | held-out loss | set | F1 | right citation | refused |\n|---|---|---|---|---|---|")
+    print("| arm | held-out loss | set | F1 | right citation | refused |\n|---|---|---|---|---|---|", flush=True)
     for name in given.arms:
-        run = given.out / name.replace(" ", "-").replace(",", "")
-        python("adapter", "--data", given.data, "--out", run, "--steps", str(given.steps), *ARMS[name])
-        python("export_adapter", "--run", run, "--out", run / "gguf")
-        last = json.loads((run / "curve.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+        recipe, loss, answerer = ARMS[name], "", "base"
+        if recipe is not None:
+            run = given.out / name.replace(" ", "-").replace(",", "")
+            python("adapter", "--data", given.data, "--out", run, "--steps", str(given.steps), *recipe)
+            python("export_adapter", "--run", run, "--out", run / "gguf")
+            last = json.loads((run / "curve.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+            loss, answerer = f"{last['held_out_loss']:.3f}", str(run / "gguf/adapter.gguf")
+        if not given.n:
+            print(f"| {name} | {loss} | | | | |", flush=True)
+            continue
         measured = python(
-            "measure_adapter", "--shared", given.shared, "--answerer", run / "gguf/adapter.gguf",
-            "--packed", "--n", str(given.n),
+            "measure_adapter", "--shared", given.shared, "--answerer", answerer, "--packed", "--n", str(given.n),
+            "--sets", *SETS, *(["--unaided"] if name == "without suggestions" else []),
         )  # fmt: skip
         for line in measured.splitlines():
             which, found = line.split("{", 1)
             figures = json.loads("{" + found)
             cells = [str(figures.get(key, "")) for key in ("f1", "right_citation", "refused")]
-            print(f"| {name} | {last['held_out_loss']:.3f} | {which.strip()} | {' | '.join(cells)} |", flush=True)
+            print(f"| {name} | {loss} | {which.strip()} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import numpy as np
 
 from rag.answering.models import embedded_path
 from training.batching import batches
+from training.export_adapter import shipped_matrices
 
 TOKENS = 2_304
 """Tokens of one step, padding included, without the prefix that all examples share."""
@@ -105,6 +106,15 @@ def without(examples: Path, what: str) -> np.ndarray:
     return np.array(dropped)
 
 
+def unaided(data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same examples without the line of the reader's suggestions in their prompts."""
+    keep = np.ones(len(data["ids"]), bool)
+    for left, (first, size) in zip(data["offsets"], data["suggested"], strict=False):
+        keep[left + first : left + first + size] = False
+    offsets = data["offsets"] - np.append(0, np.cumsum(data["suggested"][:, 1]))
+    return data | {"ids": data["ids"][keep], "offsets": offsets}
+
+
 def main() -> None:
     """Train, log, save the LoRA matrices in peft's format."""
     import torch
@@ -115,23 +125,26 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--rank", type=int, default=32)
+    parser.add_argument("--start", type=Path, help="go on from an adapter.gguf of the same rank and layers")
     parser.add_argument("--first-layer", type=int, default=12)
-    parser.add_argument("--longest", type=int, default=440, help="leave out examples with more tokens")
+    parser.add_argument("--longest", type=int, default=480, help="leave out examples with more tokens")
     parser.add_argument("--rate", type=float, default=6e-4)
     parser.add_argument("--seed", type=int, default=13)
-    parser.add_argument("--without", choices=["distractors", "made"], help="for an ablation")
+    parser.add_argument("--without", choices=["distractors", "made", "suggestions"], help="for an ablation")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
 
     torch.manual_seed(options.seed)
     loaded = np.load(options.data / "train.npz")
     data = {name: loaded[name] for name in loaded.files}
+    if options.without == "suggestions":
+        data = unaided(data)
     prefix = shared_prefix(data)
     lengths = np.diff(data["offsets"]) - prefix
     kept = np.flatnonzero(lengths + prefix <= options.longest)
     # The last 200 examples are for the curve only.
     train, rest = kept[:-200], kept[-200:]
-    if options.without:
+    if options.without in ("distractors", "made"):
         dropped = without(options.data / "examples.jsonl", options.without)
         train = train[~dropped[train]]
         print(f"{len(train)} examples without {options.without}", flush=True)
@@ -141,6 +154,12 @@ def main() -> None:
     trained = [p for p in model.parameters() if p.requires_grad]
     for parameter in trained:
         parameter.data = parameter.data.float()
+    if options.start:
+        matrices = shipped_matrices(options.start)
+        named = {f"base_model.model.{name}.default.weight": torch.from_numpy(m) for name, m in matrices.items()}
+        if missing := {n for n, p in model.named_parameters() if p.requires_grad} ^ set(named):
+            raise SystemExit(f"{options.start} and the model differ in {len(missing)} matrices: give the same layers.")
+        model.load_state_dict(named, strict=False)
     optimiser = torch.optim.AdamW(trained, lr=options.rate, weight_decay=0.0, fused=True)
     schedule = get_cosine_schedule_with_warmup(optimiser, int(0.04 * options.steps), options.steps)
     size = sum(p.numel() for p in trained)
@@ -157,7 +176,7 @@ def main() -> None:
     model.train()
     log = (options.out / "curve.jsonl").open("a")
     started, tokens, losses, step, epoch = time.monotonic(), 0, [], 0, 0
-    while step < options.steps:
+    while max(step, done) < options.steps:
         for group in (train[group] for group in batches(lengths[train], options.seed + epoch, TOKENS)):
             step += 1
             if step <= done:

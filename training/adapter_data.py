@@ -22,15 +22,20 @@ import numpy as np
 from rag.answering.llama import LlamaGenerator
 from rag.answering.models import embedded_path
 from rag.answering.prompt import build_messages
+from rag.answering.suggest import suggest
 from rag.indexing.embedder import SentenceTransformerEmbedder
 from rag.retrieval.reader import Reader
 from rag.text import content_stems, sentences
 from rag.types import ABSTENTION, Passage
-from training.negatives import Pool, holds_answer
+from training.negatives import Pool, holds_answer, opposite, swapped_name, without_answer
 from training.reader_data import _quiz, _safe
 from training.sources import Example, NewsArticle, guard, held_out_articles, news, qamr, squad
 
 UNANSWERABLE = 0.28
+HARD = 0.4
+"""Of those, how many show the right text less the answer's sentence, or have a changed question, where it can be."""
+UNAIDED = 0.1
+"""Share of prompts without the reader's suggestions, so that the adapter also answers without a reader."""
 LONGEST = 640
 """Tokens of a prompt; longer examples are left out."""
 
@@ -137,7 +142,7 @@ def made_questions(articles: Sequence[NewsArticle], reader: Reader, wanted: int,
 
 
 def build(shared: Path, repository: Path, reader: Reader, size: int, seed: int) -> Iterator[dict[str, object]]:
-    """Messages and answers in random order; `kind` says what each is."""
+    """Messages (and the same without suggestions) with answers in random order; `kind` says what each is."""
     rng = random.Random(seed)
     kept_out = guard(shared, repository)
     data = shared / "data"
@@ -186,6 +191,8 @@ def build(shared: Path, repository: Path, reader: Reader, size: int, seed: int) 
         answerable = rng.random() >= UNANSWERABLE
         count = rng.choices((1, 2, 3, 4, 6), (34, 28, 22, 14, 2))[0]
         right: list[Shown] = []
+        close: list[Shown] = []
+        asked = example.question
         kind = "answer"
         lines = [answer]
         if answerable:
@@ -207,8 +214,11 @@ def build(shared: Path, repository: Path, reader: Reader, size: int, seed: int) 
                     lines, kind = [answer, other_answer], "differing"
         else:
             kind = "unanswerable"
+            if rng.random() < HARD and (hard := _hard(example, rng)):
+                asked = hard.question
+                close.append(Shown(snippet(hard.context, asked, None, rng), title, source, published))
         wrong = [Shown(snippet(t, example.question, None, rng), *_ordered(meta("", "", name))) for t, name in missing]
-        wrong = [w for w in wrong if w.text][: max(0, count - len(right)) or (0 if right else 1)]
+        wrong = [*close, *(w for w in wrong if w.text)][: max(0, count - len(right)) or (0 if right else 1)]
         shown = [*right, *wrong]
         if not shown:
             continue
@@ -225,8 +235,22 @@ def build(shared: Path, repository: Path, reader: Reader, size: int, seed: int) 
             Passage(f"a{n}#0-1", f"a{n}", s.text, 0, len(s.text), s.title, s.source, s.published)
             for n, s in enumerate(shown)
         ]
-        question = example.question if rng.random() < 0.9 else example.question.lower()
-        yield {"messages": build_messages(question, passages), "answer": text, "kind": kind, "origin": example.origin}
+        question = asked if rng.random() < 0.9 else asked.lower()
+        suggestions = suggest(question, passages, reader) if rng.random() >= UNAIDED else []
+        yield {
+            "messages": build_messages(question, passages, suggestions),
+            "unaided": build_messages(question, passages),
+            "answer": text,
+            "kind": kind,
+            "origin": example.origin,
+        }
+
+
+def _hard(example: Example, rng: random.Random) -> Example | None:
+    """An unanswerable question close to an answerable one, as `training.negatives` makes them; None where none can."""
+    made = [without_answer(example), swapped_name(example, rng), opposite(example, rng)]
+    good = [found for found in made if found]
+    return rng.choice(good) if good else None
 
 
 def _ordered(found: tuple[str, date | None, str]) -> tuple[str, str, date | None]:
@@ -254,28 +278,35 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--reader", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=14_000)
+    parser.add_argument("--size", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=13)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     generator = LlamaGenerator(embedded_path(), context_tokens=2048)
     ids: list[int] = []
-    offsets, answers = [0], []
+    offsets, answers, cuts = [0], [], []
     kinds: Counter[tuple[str, str]] = Counter()
     with (options.out / "examples.jsonl").open("w", encoding="utf-8") as file:
         repository = Path(__file__).resolve().parents[1]
         for row in build(options.shared, repository, Reader(options.reader), options.size, options.seed):
             prompt = generator.tokenize(row["messages"])  # type: ignore[arg-type]
+            unaided = generator.tokenize(row.pop("unaided"))  # type: ignore[arg-type]
             answer = [*generator.tokenize_text(str(row["answer"])), generator.end_token]
             if len(prompt) > LONGEST:
                 continue
             ids += [*prompt, *answer]
             offsets.append(len(ids))
             answers.append(len(answer))
+            first = next((i for i, (a, b) in enumerate(zip(prompt, unaided, strict=False)) if a != b), len(prompt))
+            cuts.append((first, len(prompt) - len(unaided)))
             kinds[str(row["origin"]), str(row["kind"])] += 1
             file.write(json.dumps(row, default=str) + "\n")
     np.savez(
-        options.out / "train.npz", ids=np.array(ids, np.int32), offsets=np.array(offsets), answer=np.array(answers)
+        options.out / "train.npz",
+        ids=np.array(ids, np.int32),
+        offsets=np.array(offsets),
+        answer=np.array(answers),
+        suggested=np.array(cuts),
     )
     for (origin, kind), count in sorted(kinds.items()):
         print(f"{origin:15} {kind:13} {count:6}")

@@ -34,6 +34,22 @@ def permuted(rows: np.ndarray, heads: int) -> np.ndarray:
     return rows.reshape(heads, 2, size // 2, rows.shape[1]).swapaxes(1, 2).reshape(rows.shape)
 
 
+def shipped_matrices(path: Path) -> dict[str, np.ndarray]:
+    """The matrices of an adapter as GGUF, float32 by peft's names and in torch's order."""
+    import gguf
+
+    modules = {short: long for long, short in NAMES.items()}
+    found: dict[str, np.ndarray] = {}
+    for tensor in gguf.GGUFReader(path).tensors:
+        _, layer, name, _, matrix = tensor.name.split(".")
+        values = np.array(tensor.data, dtype=np.float32)
+        if matrix == "lora_b" and name in HEADS:
+            order = permuted(np.arange(values.shape[0])[:, None], HEADS[name]).ravel()
+            values = values[np.argsort(order)]
+        found[f"model.layers.{layer}.{modules[name]}.{matrix.replace('_a', '_A').replace('_b', '_B')}"] = values
+    return found
+
+
 def export(run: Path, out: Path) -> None:
     """Read peft's safetensors, write adapter.gguf and its manifest."""
     import gguf

@@ -5,9 +5,11 @@
     python -m training.measure_adapter --shared ../shared --answerer reader --n 200
 
 Sets: SQuAD v1.1 dev with its paragraph, and with four passages of which one is right; SQuAD v2.0 dev's questions
-without an answer; RealTimeQA's held-out weeks with a supporting article. A language model gets the product's prompt
-and grammar; `--packed` cuts passages down with the reader first, as the product does. The questions are drawn with a
-fixed seed.
+without an answer, which people wrote to mislead; v1.1 dev's questions with four other passages of their page, as when
+a search finds the wrong ones; RealTimeQA's held-out weeks with a supporting article. A language model gets the
+product's prompt and grammar, an adapter the reader's suggestions too unless `--unaided`. With `--packed` all goes as in
+the product: the reader's evidence is packed, refuses where it sees no answer, and where it is sure an adapter must
+answer. The questions are drawn with a fixed seed.
 """
 
 from __future__ import annotations
@@ -23,12 +25,13 @@ from pathlib import Path
 
 import numpy as np
 
+from rag.answering.bot import MOST_SHOWN, MOST_WORDS
 from rag.answering.claims import parse_claims
-from rag.answering.evidence import pack as pack_evidence
-from rag.answering.evidence import weigh
+from rag.answering.evidence import SURE, Evidence, pack, weigh
 from rag.answering.llama import LlamaGenerator
 from rag.answering.models import embedded_path
-from rag.answering.prompt import build_grammar, build_messages
+from rag.answering.prompt import build_grammar, fit
+from rag.answering.suggest import suggest
 from rag.evaluation.metrics import contains, wilson
 from rag.indexing.embedder import SentenceTransformerEmbedder
 from rag.indexing.splitter import split
@@ -36,6 +39,8 @@ from rag.retrieval.reader import Reader
 from rag.types import ABSTENTION, Article, Hit, Passage
 from training.measure_reader import f1
 from training.sources import HELD_OUT_FROM, news, squad
+
+SETS = ("paragraph", "four passages", "unanswerable", "none right", "held-out weeks")
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,16 @@ def squad_cases(path: Path, n: int, seed: int, *, distractors: int = 0, answerab
     return cases
 
 
+def without_right(cases: Sequence[Case]) -> list[Case]:
+    """The cases less the passages that answer: nothing that is left does."""
+    kept = [(c, tuple(p for i, p in enumerate(c.passages, 1) if i not in c.right)) for c in cases]
+    return [
+        Case(c.question, tuple(passage(i, p.text, p.title) for i, p in enumerate(left, 1)), (), frozenset())
+        for c, left in kept
+        if left
+    ]
+
+
 def quiz_cases(folder: Path, n: int, seed: int, embedder: SentenceTransformerEmbedder) -> list[Case]:
     """Held-out quiz questions with the four passages of a supporting article that are nearest to the question."""
     articles, questions = news(folder)
@@ -110,18 +125,33 @@ def quiz_cases(folder: Path, n: int, seed: int, embedder: SentenceTransformerEmb
     return cases
 
 
-def writer(generator: LlamaGenerator, pack: Callable[[Case], Sequence[Passage]] | None) -> Callable[[Case], Said]:
-    """A language model with the product's prompt and grammar."""
+def writer(
+    generator: LlamaGenerator, weighed: Callable[[Case], Evidence] | None, reader: Reader | None
+) -> Callable[[Case], Said]:
+    """A language model with the product's prompt and grammar.
+
+    Args:
+        weighed: the product's evidence: it packs the passages, refuses where it sees no answer, and where it is sure
+            leaves an adapter no choice but to answer. None shows whole passages and leaves all to the model.
+        reader: whose suggestions stand in the prompt; None for a model that takes none.
+    """
 
     def answer(case: Case) -> Said:
         started = time.perf_counter()
-        given = list(pack(case)) if pack else list(case.passages)
-        messages = build_messages(case.question, given)
-        while generator.count_tokens(messages) > generator.context_tokens - 100 and len(given) > 1:
-            given = given[:-1]
-            messages = build_messages(case.question, given)
+        given, must = list(case.passages), False
+        if weighed:
+            evidence = weighed(case)
+            if not evidence.extracts:
+                return Said("", frozenset(), total=time.perf_counter() - started)
+            given = list(pack(evidence, passages=MOST_SHOWN, words=MOST_WORDS))
+            must = reader is not None and evidence.confidence >= SURE
+        found = suggest(case.question, given, reader) if reader else []
+        messages, shown = fit(
+            case.question, given, found, room=generator.context_tokens - 100, count_tokens=generator.count_tokens
+        )
+        given = given[:shown]
         text, first = "", 0.0
-        for piece in generator.stream(messages, grammar=build_grammar(len(given)), max_tokens=80):
+        for piece in generator.stream(messages, grammar=build_grammar(len(given), abstention=not must), max_tokens=80):
             first = first or time.perf_counter() - started
             text += piece
         total = time.perf_counter() - started
@@ -172,11 +202,13 @@ def measured(cases: Sequence[Case], answer: Callable[[Case], Said]) -> dict[str,
             "contains": f"{held / n:.3f} ({low:.3f} to {high:.3f})",
             "right_citation": f"{right / max(1, len(given)):.3f} of {len(given)}",
         }
-    figures |= {
-        "first_token_s": f"{np.median([s.first_token for s in said]):.2f}",
-        "total_s": f"{np.median([s.total for s in said]):.2f}",
-        "prompt_tokens": f"{np.mean([s.prompt for s in said]):.0f}",
-    }
+    asked = [s for s in said if s.prompt]  # a refusal before the model is asked costs it nothing
+    if asked:
+        figures |= {
+            "first_token_s": f"{np.median([s.first_token for s in asked]):.2f}",
+            "total_s": f"{np.median([s.total for s in asked]):.2f}",
+            "prompt_tokens": f"{np.mean([s.prompt for s in asked]):.0f}",
+        }
     return figures
 
 
@@ -187,7 +219,9 @@ def main() -> None:
     parser.add_argument("--answerer", required=True, help="adapter, base, reader, or a path to an adapter's GGUF")
     parser.add_argument("--n", type=int, default=200)
     parser.add_argument("--packed", action="store_true")
+    parser.add_argument("--unaided", action="store_true", help="without the reader's suggestions in the prompt")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sets", nargs="*", choices=SETS, default=SETS)
     options = parser.parse_args()
     reader, embedder = Reader(), SentenceTransformerEmbedder()
     if options.answerer == "reader":
@@ -197,20 +231,23 @@ def main() -> None:
         lora = named.get(options.answerer, Path(options.answerer))
         generator = LlamaGenerator(embedded_path(), context_tokens=2048, lora_path=lora, extra_buffers=True)
 
-        def packed(case: Case) -> Sequence[Passage]:
+        def weighed(case: Case) -> Evidence:
             hits = [Hit(p, 1.0, i) for i, p in enumerate(case.passages, 1)]
-            return pack_evidence(weigh(case.question, hits, embedder, reader), passages=4, words=140)
+            return weigh(case.question, hits, embedder, reader)
 
-        answer = writer(generator, packed if options.packed else None)
+        aided = options.answerer != "base" and not options.unaided
+        answer = writer(generator, weighed if options.packed else None, reader if aided else None)
     dev = options.shared / "data/squad-dev"
-    sets = {
-        "v1.1, its paragraph": squad_cases(dev / "dev-v1.1.json.xz", options.n, options.seed),
-        "v1.1, four passages": squad_cases(dev / "dev-v1.1.json.xz", options.n, options.seed, distractors=3),
-        "v2.0, unanswerable": squad_cases(dev / "dev-v2.0.json.xz", options.n, options.seed, answerable=False),
-        "held-out weeks": quiz_cases(options.shared / "data/realtimeqa", options.n, options.seed, embedder),
+    n, seed = options.n, options.seed
+    makers: dict[str, Callable[[], list[Case]]] = {
+        "paragraph": lambda: squad_cases(dev / "dev-v1.1.json.xz", n, seed),
+        "four passages": lambda: squad_cases(dev / "dev-v1.1.json.xz", n, seed, distractors=3),
+        "unanswerable": lambda: squad_cases(dev / "dev-v2.0.json.xz", n, seed, answerable=False),
+        "none right": lambda: without_right(squad_cases(dev / "dev-v1.1.json.xz", n, seed, distractors=4)),
+        "held-out weeks": lambda: quiz_cases(options.shared / "data/realtimeqa", n, seed, embedder),
     }
-    for name, cases in sets.items():
-        print(f"{name:22} {json.dumps(measured(cases, answer))}", flush=True)
+    for name in options.sets:
+        print(f"{name:16} {json.dumps(measured(makers[name](), answer))}", flush=True)
 
 
 if __name__ == "__main__":

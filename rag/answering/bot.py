@@ -14,10 +14,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from rag.answering.claims import check_claim, check_reading, parse_claims
-from rag.answering.evidence import pack, weigh
+from rag.answering.evidence import SURE, pack, weigh
 from rag.answering.generator import Generator
 from rag.answering.prompt import build_grammar, fit
 from rag.answering.standalone import standalone
+from rag.answering.suggest import suggest
 from rag.errors import InputError, ModelCrashed, ModelError
 from rag.retrieval.retriever import Retriever
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
@@ -196,10 +197,13 @@ class Bot:
         try:
             room = self.generator.context_tokens - self.settings.answer_tokens
             packed = pack(evidence, passages=MOST_SHOWN, words=MOST_WORDS)
-            messages, shown = fit(question, packed, room=room, count_tokens=self.generator.count_tokens)
+            takes = getattr(self.generator, "takes_suggestions", False)
+            found = suggest(question, packed, self.reader) if self.reader and takes else []
+            messages, shown = fit(question, packed, found, room=room, count_tokens=self.generator.count_tokens)
+            grammar = build_grammar(shown, abstention=not takes or evidence.confidence < SURE)
             written, pieces = "", 0
             for piece in self.generator.stream(
-                messages, grammar=build_grammar(shown), max_tokens=self.settings.answer_tokens, stop=stop
+                messages, grammar=grammar, max_tokens=self.settings.answer_tokens, stop=stop
             ):
                 timings.setdefault("first_token", time.perf_counter() - started)
                 written, pieces = written + piece, pieces + 1

@@ -31,6 +31,8 @@ THRESHOLD = 0.56
 #: The same with a reader: what its probability adds to the score, and the least score.
 WEIGHT_READER = 0.75
 THRESHOLD_READ = 0.62
+#: The least score at which our adapter must answer: it abstains too often, and the reader knows better when it is sure.
+SURE = 0.75
 #: An extract scoring this much below the best is not shown beside it.
 NEAR_BEST = 0.12
 MOST_EXTRACTS = 3
@@ -274,9 +276,13 @@ def _span(citation: Citation, reading: Reading | None, question: str) -> Citatio
     # Read in the sentence alone, so that a list never runs into the next one.
     sentence, left = citation.quote, citation.start - citation.passage.start
     start, end = reading.start - left, reading.end - left
-    if _WHO.match(question):
-        start, end = whole_list(sentence, start, end, question)
+    start, end = whole_span(sentence, start, end, question)
     return replace(citation, start=citation.start + start, end=citation.start + end)
+
+
+def whole_span(sentence: str, start: int, end: int, question: str) -> tuple[int, int]:
+    """A span of a sentence, or for "who" that of the whole list of names which it is part of."""
+    return whole_list(sentence, start, end, question) if _WHO.match(question) else (start, end)
 
 
 def whole_list(text: str, start: int, end: int, question: str) -> tuple[int, int]:

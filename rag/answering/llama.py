@@ -36,6 +36,7 @@ class LlamaGenerator:
         threads: CPU threads, 0 for all cores.
         extra_buffers: llama.cpp's repacked weight buffers; faster where they work, see rag/answering/probe.py.
         lora_path: a LoRA adapter as GGUF to put over it.
+        takes_suggestions: whether it was trained with the reader's spans under the question.
 
     Raises:
         ModelMissing: there is no such file.
@@ -51,6 +52,7 @@ class LlamaGenerator:
         threads: int = 0,
         extra_buffers: bool = False,
         lora_path: Path | None = None,
+        takes_suggestions: bool = False,
     ) -> None:
         check_gguf(path)
         import llama_cpp
@@ -81,6 +83,7 @@ class LlamaGenerator:
         # A plain lock: a page may close a stream from another thread than the one that began it.
         self._lock = Lock()
         self._vocab = llama_cpp.llama_model_get_vocab(self._llama.model)
+        self.takes_suggestions = takes_suggestions
         self.name = name or self._llama.metadata.get("general.name") or path.stem
 
     def count_tokens(self, messages: Sequence[Message]) -> int:

@@ -253,6 +253,7 @@ def open_generator(settings: Settings) -> Generator:
         path,
         name=name,
         lora_path=adapter,
+        takes_suggestions=adapter is not None,
         context_tokens=settings.context_tokens,
         threads=settings.threads,
         extra_buffers=probe(path, settings.cache_dir, adapter=adapter).extra_buffers,

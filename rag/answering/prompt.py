@@ -10,6 +10,7 @@ from functools import cache
 from string import Template
 
 from rag.answering.generator import Message
+from rag.answering.suggest import Suggestion
 from rag.errors import InputError, SettingsError
 from rag.resources import resource
 from rag.types import ABSTENTION, Passage
@@ -17,8 +18,9 @@ from rag.types import ABSTENTION, Passage
 _VARIABLES = {
     "system.txt": frozenset[str](),
     "question.txt": frozenset({"passages", "question"}),
+    "suggested.txt": frozenset({"passages", "question", "suggestions"}),
     "passage.txt": frozenset({"number", "source", "date", "title", "text"}),
-    "answer.gbnf": frozenset({"marks", "abstention"}),
+    "answer.gbnf": frozenset({"marks", "first"}),
 }
 
 
@@ -54,18 +56,39 @@ def format_passage(number: int, passage: Passage) -> str:
     )
 
 
-def build_messages(question: str, passages: Sequence[Passage]) -> list[Message]:
-    """The chat for one question; passages are numbered from 1 in the order given."""
-    shown = "\n\n".join(format_passage(n, passage) for n, passage in enumerate(passages, 1))
-    content = load_template("question.txt").substitute(passages=shown, question=" ".join(question.split()))
+def build_messages(question: str, passages: Sequence[Passage], suggestions: Sequence[Suggestion] = ()) -> list[Message]:
+    """The chat for one question; passages are numbered from 1 in the order given.
+
+    Args:
+        suggestions: what the reader found, for models trained with it; those of passages not shown are left out.
+    """
+    values = {
+        "passages": "\n\n".join(format_passage(n, passage) for n, passage in enumerate(passages, 1)),
+        "question": _one_line(question),
+    }
+    found = "; ".join(_format_suggestion(s, len(passages)) for s in suggestions if s.numbers[0] <= len(passages))
+    content = (
+        load_template("suggested.txt").substitute(values, suggestions=found)
+        if found
+        else load_template("question.txt").substitute(values)
+    )
     return [
         {"role": "system", "content": load_template("system.txt").substitute()},
         {"role": "user", "content": content},
     ]
 
 
-def build_grammar(passages: int) -> str:
+def _format_suggestion(suggestion: Suggestion, shown: int) -> str:
+    """Its words, the passages that hold them and the probability in tens of percent: "Oslo and Bergen [1][3] 40%"."""
+    marks = "".join(f"[{n}]" for n in suggestion.numbers if n <= shown)
+    return f"{_one_line(suggestion.text)} {marks} {round(suggestion.probability, 1):.0%}"
+
+
+def build_grammar(passages: int, *, abstention: bool = True) -> str:
     """GBNF that admits the abstention, or claims that each end in citations of passages 1..`passages`.
+
+    Args:
+        abstention: False when the model must answer; its first line then does not begin as the abstention does.
 
     Raises:
         ValueError: no passage.
@@ -73,11 +96,17 @@ def build_grammar(passages: int) -> str:
     if passages < 1:
         raise ValueError("a grammar needs at least one passage to cite")
     marks = " | ".join(f'"[{n}]"' for n in range(1, passages + 1))
-    return load_template("answer.gbnf").substitute(marks=marks, abstention=ABSTENTION) + "\n"
+    first = f'"{ABSTENTION}" | claim' if abstention else "answer"
+    return load_template("answer.gbnf").substitute(marks=marks, first=first) + "\n"
 
 
 def fit(
-    question: str, passages: Sequence[Passage], *, room: int, count_tokens: Callable[[Sequence[Message]], int]
+    question: str,
+    passages: Sequence[Passage],
+    suggestions: Sequence[Suggestion] = (),
+    *,
+    room: int,
+    count_tokens: Callable[[Sequence[Message]], int],
 ) -> tuple[list[Message], int]:
     """The longest prompt of the first passages that fits.
 
@@ -92,7 +121,7 @@ def fit(
         InputError: not even one passage fits beside the question.
     """
     for shown in range(len(passages), 0, -1):
-        messages = build_messages(question, passages[:shown])
+        messages = build_messages(question, passages[:shown], suggestions)
         if (needed := count_tokens(messages)) <= room:
             return messages, shown
     raise InputError(
