@@ -9,6 +9,7 @@ Resumes from the last checkpoint in --out.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -125,7 +126,7 @@ def main() -> None:
     model.train()
     log = (options.out / "curve.jsonl").open("a")
     started, tokens, losses = time.monotonic(), 0, []
-    for step, group in enumerate(steps(data, options.seed), 1):
+    for step, group in enumerate(itertools.islice(steps(data, options.seed), options.steps), 1):
         if step <= done:
             continue
         batch = padded(data, group)
@@ -158,8 +159,6 @@ def main() -> None:
                 checkpoint.with_suffix(".new"),
             )
             checkpoint.with_suffix(".new").replace(checkpoint)
-        if step == options.steps:
-            break
     model.save_pretrained(options.out)
 
 
