@@ -1,7 +1,7 @@
 """What the reader finds in the passages of a prompt, written under the question for a model that was trained with it.
 
 A model of 135 M parameters answers better when it chooses among spans that a reader found than when it searches alone
-(training/README.md has the ablation). Knows nothing about prompts or language models.
+(models/adapter/README.md has the ablation). Knows nothing about prompts or language models.
 """
 
 from __future__ import annotations
