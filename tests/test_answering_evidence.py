@@ -16,6 +16,7 @@ from rag.answering.evidence import (
     rank_sentences,
     weigh,
     whole_list,
+    whole_span,
 )
 from rag.indexing.embedder import SentenceTransformerEmbedder
 from rag.retrieval.reader import Reader, Reading
@@ -113,6 +114,23 @@ def test_an_exact_number_is_not_answered_without_one() -> None:
 def test_a_list_of_names_is_given_whole(text: str, found: str, question: str, whole: str) -> None:
     start = text.index(found)
     a, b = whole_list(text, start, start + len(found), question)
+    assert text[a:b] == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "question", "whole"),
+    [
+        ("It was signed on October 4, 2023 in Doha.", "October", "When was it signed?", "October 4, 2023"),
+        ("It was signed on 4 October 2023.", "2023", "On what date was it signed?", "4 October 2023"),
+        ("It was signed on 27 June.", "27", "When was it signed?", "27 June"),
+        ("It was signed on 4 October 2023.", "2023", "What year was it signed?", "2023"),
+        ("It was signed early in May.", "early in May", "When was it signed?", "early in May"),
+        ("From May 3 to June 5 they met.", "May 3", "When did they meet?", "May 3"),
+    ],
+)
+def test_when_is_answered_with_the_whole_date(text: str, found: str, question: str, whole: str) -> None:
+    start = text.index(found)
+    a, b = whole_span(text, start, start + len(found), question)
     assert text[a:b] == whole
 
 

@@ -15,7 +15,7 @@ import pytest
 from tiny_gguf import CONTEXT, DIM, HEADS, HIDDEN, LAYERS, VOCAB, weights, write_tiny_gguf
 
 from rag.answering.generator import Message
-from rag.answering.llama import LlamaGenerator, check_gguf
+from rag.answering.llama import LlamaGenerator, check_gguf, requantise
 from rag.answering.models import embedded_path
 from rag.answering.probe import _key, probe
 from rag.answering.prompt import build_grammar
@@ -211,6 +211,28 @@ def test_files_that_are_no_models(tmp_path: Path, tiny_gguf: Path) -> None:
         path.write_bytes(data[:size])
         with pytest.raises(ModelBroken, match="truncated or damaged"):
             LlamaGenerator(path)
+
+
+def test_a_copy_in_eight_bits_says_the_same(tiny: LlamaGenerator, tiny_gguf: Path, tmp_path: Path) -> None:
+    target = tmp_path / "made" / "copy.gguf"
+    requantise(tiny_gguf, target)
+    assert [file.name for file in target.parent.iterdir()] == ["copy.gguf"]
+    assert target.stat().st_size < tiny_gguf.stat().st_size
+    copy = LlamaGenerator(target)
+    tokens = copy.tokenize(ASK)
+    assert np.corrcoef(copy.logits(tokens), tiny.logits(tokens))[0, 1] > 0.999
+    copy.close()
+
+
+def test_a_copy_that_fails_leaves_nothing(tiny_gguf: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cut.gguf"
+    path.write_bytes(tiny_gguf.read_bytes()[:-100])
+    with pytest.raises(ModelBroken, match="not within the file bounds"):
+        requantise(path, tmp_path / "made" / "copy.gguf")
+    assert not list((tmp_path / "made").iterdir())
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OSError):
+        requantise(tiny_gguf, tmp_path / "file" / "copy.gguf")
 
 
 def test_the_probe_runs_once_and_is_remembered(tiny_gguf: Path, tmp_path: Path) -> None:

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from rag.answering.models import PRESETS, embedded_path, fetch, list_models, open_generator, preset_path, verify
+from rag.answering.models import (
+    PRESETS,
+    embedded_path,
+    fetch,
+    list_models,
+    open_generator,
+    preset_path,
+    quick_embedded,
+    verify,
+)
 from rag.doctor import EMBEDDED_SHA256, checks
 from rag.errors import DownloadFailed, ModelBroken, ModelMissing
 from rag.settings import Settings
@@ -14,6 +23,17 @@ from rag.settings import Settings
 
 def test_the_embedded_model_is_the_recorded_one() -> None:
     verify(embedded_path(), EMBEDDED_SHA256)
+
+
+def test_the_copy_of_the_embedded_model_is_made_once(settings: Settings, tmp_path: Path) -> None:
+    path = quick_embedded(replace(settings, cache_dir=tmp_path))
+    assert path.parent == tmp_path / "models"
+    assert path.stat().st_size > embedded_path().stat().st_size
+    made = path.stat().st_mtime_ns
+    assert quick_embedded(replace(settings, cache_dir=tmp_path)) == path
+    assert path.stat().st_mtime_ns == made
+    # Where there is no folder to keep it in, the packaged file serves.
+    assert quick_embedded(replace(settings, cache_dir=path)) == embedded_path()
 
 
 def test_the_list_tells_size_and_memory(settings: Settings, tmp_path: Path) -> None:

@@ -175,7 +175,6 @@ def test_an_exported_adapter_can_be_trained_on(tmp_path: Path) -> None:
         "model.layers.3.mlp.down_proj.lora_A": (2, 1536),
         "model.layers.3.mlp.down_proj.lora_B": (576, 2),
     }
-    # Half precision holds these exactly.
     matrices = {name: rng.integers(-99, 99, shape).astype(np.float32) / 64 for name, shape in shapes.items()}
     save_file({f"base_model.model.{n}.weight": m for n, m in matrices.items()}, tmp_path / "adapter_model.safetensors")
     (tmp_path / "adapter_config.json").write_text('{"lora_alpha": 4}', encoding="utf-8")
@@ -183,7 +182,9 @@ def test_an_exported_adapter_can_be_trained_on(tmp_path: Path) -> None:
     found = shipped_matrices(tmp_path / "gguf" / "adapter.gguf")
     assert found.keys() == matrices.keys()
     for name, matrix in matrices.items():
-        np.testing.assert_array_equal(found[name], matrix)
+        # Blocks of 32 numbers have one step, a 127th of their largest; rows of two stay in half precision, exact.
+        off = np.abs(found[name] - matrix).max()
+        assert off == 0 if name.endswith("B") else 0 < off < 99 / 64 / 127 * 0.6
 
 
 def test_training_can_go_on_from_the_shipped_reader() -> None:

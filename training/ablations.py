@@ -1,6 +1,6 @@
 """What each part of the adapter's training is worth: short runs that differ in one thing, measured alike.
 
-    python -m training.ablations --data /tmp/adapter --shared ../shared --out /tmp/ablations --steps 60 --n 60
+    python -m training.ablations --data /tmp/adapter --shared ../shared --out /tmp/ablations --steps 25 --n 0
 
 Every trained arm starts from the untuned base and sees as many steps. Runs that are there already are not trained
 again.

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rag.answering.evidence import whole_span
 from rag.answering.llama import LlamaGenerator
 from rag.answering.models import embedded_path
 from rag.answering.prompt import build_messages
@@ -178,7 +179,7 @@ def build(shared: Path, repository: Path, reader: Reader, size: int, seed: int) 
 
     for example, order in zip(chosen, ranked, strict=True):
         missing = [near[i] for i in order if not holds_answer(near[i][0], example)][:8]
-        span = rng.choice(example.answers)
+        span = _whole(example, rng.choice(example.answers))
         answer = reply(example.question, example.context[slice(*span)])
         if answer is None:
             continue
@@ -244,6 +245,15 @@ def build(shared: Path, repository: Path, reader: Reader, size: int, seed: int) 
             "kind": kind,
             "origin": example.origin,
         }
+
+
+def _whole(example: Example, span: tuple[int, int]) -> tuple[int, int]:
+    """The answer's span, as whole as the reader's suggestions are: a list of names, a date."""
+    for s in sentences(example.context):
+        if s.start <= span[0] and span[1] <= s.end:
+            start, end = whole_span(s.text, span[0] - s.start, span[1] - s.start, example.question)
+            return s.start + start, s.start + end
+    return span
 
 
 def _hard(example: Example, rng: random.Random) -> Example | None:

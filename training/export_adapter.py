@@ -1,4 +1,4 @@
-"""Write a trained adapter in llama.cpp's format, as half precision.
+"""Write a trained adapter in llama.cpp's format, in blocks of 8 bits.
 
     python -m training.export_adapter --run /tmp/adapter/run --out models/adapter
 
@@ -37,12 +37,13 @@ def permuted(rows: np.ndarray, heads: int) -> np.ndarray:
 def shipped_matrices(path: Path) -> dict[str, np.ndarray]:
     """The matrices of an adapter as GGUF, float32 by peft's names and in torch's order."""
     import gguf
+    from gguf.quants import dequantize
 
     modules = {short: long for long, short in NAMES.items()}
     found: dict[str, np.ndarray] = {}
     for tensor in gguf.GGUFReader(path).tensors:
         _, layer, name, _, matrix = tensor.name.split(".")
-        values = np.array(tensor.data, dtype=np.float32)
+        values = dequantize(tensor.data, tensor.tensor_type)
         if matrix == "lora_b" and name in HEADS:
             order = permuted(np.arange(values.shape[0])[:, None], HEADS[name]).ravel()
             values = values[np.argsort(order)]
@@ -53,7 +54,10 @@ def shipped_matrices(path: Path) -> dict[str, np.ndarray]:
 def export(run: Path, out: Path) -> None:
     """Read peft's safetensors, write adapter.gguf and its manifest."""
     import gguf
+    from gguf.quants import quantize
     from safetensors.numpy import load_file
+
+    q8, f16 = gguf.GGMLQuantizationType.Q8_0, gguf.GGMLQuantizationType.F16
 
     config: dict[str, Any] = json.loads((run / "adapter_config.json").read_text(encoding="utf-8"))
     weights = load_file(run / "adapter_model.safetensors")
@@ -71,7 +75,9 @@ def export(run: Path, out: Path) -> None:
         name = NAMES[module]
         if matrix == "B" and name in HEADS:
             values = permuted(values, HEADS[name])
-        writer.add_tensor(f"blk.{layer}.{name}.weight.lora_{matrix.lower()}", values.astype(np.float16))
+        # A block holds 32 numbers of a row, which in B has as many as the rank.
+        kind = f16 if values.shape[-1] % gguf.GGML_QUANT_SIZES[q8][0] else q8
+        writer.add_tensor(f"blk.{layer}.{name}.weight.lora_{matrix.lower()}", quantize(values, kind), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

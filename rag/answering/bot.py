@@ -197,10 +197,11 @@ class Bot:
         try:
             room = self.generator.context_tokens - self.settings.answer_tokens
             packed = pack(evidence, passages=MOST_SHOWN, words=MOST_WORDS)
-            takes = getattr(self.generator, "takes_suggestions", False)
-            found = suggest(question, packed, self.reader) if self.reader and takes else []
+            # SURE was set on scores with a reader; without one the model alone decides.
+            aid = self.reader if getattr(self.generator, "takes_suggestions", False) else None
+            found = suggest(question, packed, aid) if aid else []
             messages, shown = fit(question, packed, found, room=room, count_tokens=self.generator.count_tokens)
-            grammar = build_grammar(shown, abstention=not takes or evidence.confidence < SURE)
+            grammar = build_grammar(shown, abstention=aid is None or evidence.confidence < SURE)
             written, pieces = "", 0
             for piece in self.generator.stream(
                 messages, grammar=grammar, max_tokens=self.settings.answer_tokens, stop=stop

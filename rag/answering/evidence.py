@@ -47,6 +47,7 @@ NAMELESS = 0.5
 #: What a word of the question counts that a sentence has in another form only: "mediation" for "mediated".
 OTHER_FORM = 0.9
 _WHO = re.compile(r"\s*who(?:m|se)?\b", re.I)
+_WHEN = re.compile(r"\s*(?:on |since |until )?(?:when|(?:what|which) (?:exact )?(?:date|day))\b", re.I)
 _NAMED = re.compile(r"(?<![.!?“\"] )(?<!^)\b[A-ZÀ-ÖØ-Þ][\w’'-]+")
 _NAMES = r"[A-ZÀ-ÖØ-Þ][\w’'-]*(?:\s+(?:(?:of|the|al|bin|de|van|von)\s+)?[A-ZÀ-ÖØ-Þ][\w’'-]*)*"  # one name
 _LISTED = re.compile(rf"{_NAMES}(?:, (?:the )?{_NAMES})*,? and (?:the )?{_NAMES}")
@@ -281,8 +282,16 @@ def _span(citation: Citation, reading: Reading | None, question: str) -> Citatio
 
 
 def whole_span(sentence: str, start: int, end: int, question: str) -> tuple[int, int]:
-    """A span of a sentence, or for "who" that of the whole list of names which it is part of."""
-    return whole_list(sentence, start, end, question) if _WHO.match(question) else (start, end)
+    """A span of a sentence; for "who" that of the whole list of names, for "when" of the whole date, it is part of."""
+    if _WHO.match(question):
+        return whole_list(sentence, start, end, question)
+    return whole_date(sentence, start, end) if _WHEN.match(question) else (start, end)
+
+
+def whole_date(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span widened to the whole dates that it lies in or cuts: "October" of "4 October 2023"."""
+    cut = [d for d in days(text) if d.start < end and start < d.end]
+    return min([start, *(d.start for d in cut)]), max([end, *(d.start + len(d.text.rstrip(".")) for d in cut)])
 
 
 def whole_list(text: str, start: int, end: int, question: str) -> tuple[int, int]:

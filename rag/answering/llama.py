@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import ctypes
 import os
+import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -248,6 +249,35 @@ class _GrammarChooser:
 
     def close(self) -> None:
         self._lib.llama_sampler_free(self._sampler)
+
+
+def requantise(path: Path, target: Path) -> None:
+    """Write a copy of a GGUF in blocks of 8 bits (Q8_0), whole or not at all; half a second per 100 MB.
+
+    llama.cpp has quick matrix products for Q8_0 and none for some of the smaller formats (benchmarks/prefill.py).
+
+    Raises:
+        OSError: nothing can be written there.
+        ModelBroken: llama.cpp cannot read the file, or finds no room for the copy.
+    """
+    check_gguf(path)
+    import llama_cpp
+
+    parameters = llama_cpp.llama_model_quantize_default_params()
+    parameters.ftype = llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0
+    parameters.allow_requantize = True
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        made = Path(folder) / target.name
+        with _LOADING:
+            _collect_log(llama_cpp)
+            code = llama_cpp.llama_model_quantize(os.fsencode(path), os.fsencode(made), ctypes.byref(parameters))
+        if code != 0:
+            raise ModelBroken(
+                f"No copy of the model file {path} can be made: {_LOG[-1].strip() if _LOG else code}.",
+                "It may be damaged, or the disk full.",
+            )
+        made.replace(target)
 
 
 def check_gguf(path: Path) -> None:

