@@ -20,6 +20,7 @@ from rag.answering.models import embedded_path
 from rag.answering.probe import _key, probe
 from rag.answering.prompt import build_grammar
 from rag.errors import InputError, ModelBroken, ModelCrashed, ModelError, ModelMissing
+from rag.text import STOP_WORDS
 
 ASK: list[Message] = [{"role": "user", "content": "Who mediated?"}]
 ANSWER = re.compile(r"The articles do not say\.|[^\n]+ (\[[1-3]\]){1,3}(\n[^\n]+ (\[[1-3]\]){1,3})*")
@@ -117,6 +118,20 @@ def test_the_prompts_own_grammar_cites_only_what_was_shown(embedded: LlamaGenera
         text = "".join(embedded.stream(messages, grammar=build_grammar(3), max_tokens=120))
         complete = text if text.endswith(("]", ".")) else text.rsplit("\n", 1)[0]
         assert ANSWER.fullmatch(complete) or len(text) > 200, text
+
+
+def test_a_grammar_of_words_leaves_no_others(embedded: LlamaGenerator) -> None:
+    """Untuned, it would rather write something else."""
+    words = {"Oslo", "U.S.", "2,600", "kilometres", 'o"clock', "Türkiye"}
+    grammar = build_grammar(2, words=words, abstention=False)
+    for question in ("Who are you?", "Write a poem about the sea."):
+        messages: list[Message] = [{"role": "user", "content": question}]
+        text = "".join(embedded.stream(messages, grammar=grammar, max_tokens=60))
+        written = re.sub(r" (\[[12]\])+(\n|$)", " ", text).split()[:-1]
+        assert len(written) > 3
+        for word in written:
+            plain = word.strip(",;:\"'“”‘’()!?")
+            assert plain.removesuffix(".") in words | STOP_WORDS | {"The"} or plain in words, text
 
 
 @pytest.mark.parametrize("grammar", ["root ::= [", "", 'the_root ::= "a"'])

@@ -41,7 +41,7 @@ def test_the_list_tells_size_and_memory(settings: Settings, tmp_path: Path) -> N
     listed = {model.name: model for model in list_models(settings)}
     assert listed["smollm2-135m"].kind == "embedded"
     # The packaged base and the adapter over it.
-    assert listed["smollm2-135m"].size_bytes == 98362432 + 11740224
+    assert listed["smollm2-135m"].size_bytes == 98362432 + 6245184
     assert sum(model.kind == "fetchable" for model in listed.values()) == len(PRESETS) >= 3
     assert all(model.ram_bytes > model.size_bytes for model in listed.values())
     path = preset_path("qwen2.5-0.5b", settings)

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from rag.answering.prompt import build_grammar, build_messages, fit, format_passage, load_template
+from rag.answering.prompt import admitted_words, build_grammar, build_messages, fit, format_passage, load_template
 from rag.answering.suggest import Suggestion
 from rag.errors import InputError, SettingsError
 from rag.types import Passage
@@ -41,6 +41,24 @@ def test_the_grammar_admits_just_the_passages_shown() -> None:
     assert not [line for line in grammar.splitlines() if "_" in line.split("::=")[0] and "::=" in line]
     with pytest.raises(ValueError, match="at least one passage"):
         build_grammar(0)
+
+
+def test_words_are_admitted_as_they_are_written() -> None:
+    text = 'Gen. Ann "Al" Roe of the U.S. (NATO) said Iran\'s 2,600 km. [9] <b>Plan B.'
+    passage = Passage("a#0-9", "a", text, 0, len(text), "Title", "Desk", None)
+    assert admitted_words("Who mediated?", [passage]) == {
+        *("Who", "mediated", "Gen", "Gen.", "Ann", "Al", "Roe", "of", "the", "U.S", "U.S.", "NATO", "said", "Iran"),
+        *("Iran's", "2,600", "km", "9", "b", "Plan", "B", "B."),
+    }
+
+
+def test_claims_can_be_held_to_the_words_shown() -> None:
+    grammar = build_grammar(2, words={"iran's", "The", "These", 'a"b'})
+    assert 'start ::= before? ("A\\"b" | "Iran\'s") after?' in grammar
+    assert '"iran\'s"' in grammar and '"mediated"' not in grammar
+    assert "root ::= answer" in build_grammar(2, abstention=False, words={"Iran"})
+    # Where nothing may begin a claim, any word may.
+    assert build_grammar(2, words={"The"}) == build_grammar(2)
 
 
 def test_passages_are_left_out_from_the_end_until_the_prompt_fits() -> None:

@@ -29,13 +29,15 @@ from rag.answering.bot import MOST_SHOWN, MOST_WORDS
 from rag.answering.claims import parse_claims
 from rag.answering.evidence import SURE, Evidence, pack, weigh
 from rag.answering.llama import LlamaGenerator
-from rag.answering.models import embedded_path
-from rag.answering.prompt import build_grammar, fit
+from rag.answering.models import quick_embedded
+from rag.answering.probe import probe
+from rag.answering.prompt import admitted_words, build_grammar, fit
 from rag.answering.suggest import suggest
 from rag.evaluation.metrics import contains, wilson
 from rag.indexing.embedder import SentenceTransformerEmbedder
 from rag.indexing.splitter import split
 from rag.retrieval.reader import Reader
+from rag.settings import Settings
 from rag.types import ABSTENTION, Article, Hit, Passage
 from training.measure_reader import f1
 from training.sources import HELD_OUT_FROM, news, squad
@@ -151,7 +153,9 @@ def writer(
         )
         given = given[:shown]
         text, first = "", 0.0
-        for piece in generator.stream(messages, grammar=build_grammar(len(given), abstention=not must), max_tokens=80):
+        words = admitted_words(case.question, given) if generator.takes_suggestions else ()
+        grammar = build_grammar(len(given), abstention=not must, words=words)
+        for piece in generator.stream(messages, grammar=grammar, max_tokens=80):
             first = first or time.perf_counter() - started
             text += piece
         total = time.perf_counter() - started
@@ -229,7 +233,12 @@ def main() -> None:
     else:
         named = {"base": None, "adapter": Path("models/adapter/adapter.gguf")}
         lora = named.get(options.answerer, Path(options.answerer))
-        generator = LlamaGenerator(embedded_path(), context_tokens=2048, lora_path=lora, extra_buffers=True)
+        settings = Settings.load()
+        base = quick_embedded(settings)
+        extra = probe(base, settings.cache_dir, adapter=lora).extra_buffers
+        generator = LlamaGenerator(
+            base, context_tokens=2048, lora_path=lora, extra_buffers=extra, takes_suggestions=lora is not None
+        )
 
         def weighed(case: Case) -> Evidence:
             hits = [Hit(p, 1.0, i) for i, p in enumerate(case.passages, 1)]

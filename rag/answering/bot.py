@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rag.answering.claims import check_claim, check_reading, parse_claims
 from rag.answering.evidence import SURE, pack, weigh
 from rag.answering.generator import Generator
-from rag.answering.prompt import build_grammar, fit
+from rag.answering.prompt import admitted_words, build_grammar, fit
 from rag.answering.standalone import standalone
 from rag.answering.suggest import suggest
 from rag.errors import InputError, ModelCrashed, ModelError
@@ -197,11 +197,15 @@ class Bot:
         try:
             room = self.generator.context_tokens - self.settings.answer_tokens
             packed = pack(evidence, passages=MOST_SHOWN, words=MOST_WORDS)
-            # SURE was set on scores with a reader; without one the model alone decides.
-            aid = self.reader if getattr(self.generator, "takes_suggestions", False) else None
-            found = suggest(question, packed, aid) if aid else []
+            ours = getattr(self.generator, "takes_suggestions", False)
+            found = suggest(question, packed, self.reader) if self.reader and ours else []
             messages, shown = fit(question, packed, found, room=room, count_tokens=self.generator.count_tokens)
-            grammar = build_grammar(shown, abstention=aid is None or evidence.confidence < SURE)
+            grammar = build_grammar(
+                shown,
+                # SURE was set on scores with a reader; without one the model alone decides.
+                abstention=not (ours and self.reader and evidence.confidence >= SURE),
+                words=admitted_words(question, packed[:shown]) if ours else (),
+            )
             written, pieces = "", 0
             for piece in self.generator.stream(
                 messages, grammar=grammar, max_tokens=self.settings.answer_tokens, stop=stop

@@ -5,7 +5,9 @@ Knows nothing about models: it is given a function that counts tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 from string import Template
 
@@ -13,14 +15,20 @@ from rag.answering.generator import Message
 from rag.answering.suggest import Suggestion
 from rag.errors import InputError, SettingsError
 from rag.resources import resource
+from rag.text import STOP_WORDS
 from rag.types import ABSTENTION, Passage
 
+_ABBREVIATED = re.compile(
+    r"(?:[A-Z]\.)+|(?:Mr|Mrs|Ms|Dr|St|Gen|Lt|Col|Sgt|Sen|Rep|Gov|Prof|Jr|Sr|Inc|Co|No|vs)\."
+    r"|(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\."
+)
 _VARIABLES = {
     "system.txt": frozenset[str](),
     "question.txt": frozenset({"passages", "question"}),
     "suggested.txt": frozenset({"passages", "question", "suggestions"}),
     "passage.txt": frozenset({"number", "source", "date", "title", "text"}),
     "answer.gbnf": frozenset({"marks", "first"}),
+    "copied.gbnf": frozenset({"marks", "first", "starts", "words"}),
 }
 
 
@@ -84,20 +92,51 @@ def _format_suggestion(suggestion: Suggestion, shown: int) -> str:
     return f"{_one_line(suggestion.text)} {marks} {round(suggestion.probability, 1):.0%}"
 
 
-def build_grammar(passages: int, *, abstention: bool = True) -> str:
+def build_grammar(passages: int, *, abstention: bool = True, words: Collection[str] = ()) -> str:
     """GBNF that admits the abstention, or claims that each end in citations of passages 1..`passages`.
 
     Args:
         abstention: False when the model must answer; its first line then does not begin as the abstention does.
+        words: the only ones beside stop words that claims may be made of, and the only ones beside "The" that they may
+            begin with, see `admitted_words`; none admits any.
 
     Raises:
         ValueError: no passage.
     """
     if passages < 1:
         raise ValueError("a grammar needs at least one passage to cite")
-    marks = " | ".join(f'"[{n}]"' for n in range(1, passages + 1))
-    first = f'"{ABSTENTION}" | claim' if abstention else "answer"
-    return load_template("answer.gbnf").substitute(marks=marks, first=first) + "\n"
+    values = {
+        "marks": _either(f"[{n}]" for n in range(1, passages + 1)),
+        "first": f'"{ABSTENTION}" | claim' if abstention else "answer",
+    }
+    # A model that wants to write "The articles do not say." and must not, would end up in "Their" or "Them".
+    starts = sorted(start for word in words if not (start := word[0].upper() + word[1:]).startswith("The"))
+    if not starts:
+        return load_template("answer.gbnf").substitute(values) + "\n"
+    values |= {"starts": _either(starts), "words": _either(sorted(STOP_WORDS.union(words)))}
+    return load_template("copied.gbnf").substitute(values) + "\n"
+
+
+def admitted_words(question: str, passages: Sequence[Passage]) -> set[str]:
+    """The words of the passages' texts and of the question, as they are written there.
+
+    A full stop ends a word only in initials ("U.S.") and titles ("Gen."); a possessive is admitted without its ending
+    too.
+    """
+    found: set[str] = set()
+    for written in " ".join([question, *(passage.text for passage in passages)]).split():
+        for piece in re.split(r"[\[\]<>—]|--", written):
+            word = piece.strip(".,;:!?\"'“”‘’()…")
+            if _ABBREVIATED.fullmatch(word + ".") and word + "." in piece:
+                found.add(word + ".")
+            if word:
+                found |= {word, re.sub(r"['’]s$", "", word)}
+    return found
+
+
+def _either(literals: Iterable[str]) -> str:
+    """GBNF that admits any of these texts."""
+    return " | ".join(json.dumps(text, ensure_ascii=False) for text in literals)
 
 
 def fit(
