@@ -178,8 +178,9 @@ def _reader(settings: Settings) -> Check:
 def _language_model(settings: Settings) -> Check:
     """An answer from the model in use; where the reader speaks, from the embedded one, which then only waits."""
     from rag.answering.models import open_generator, verify_fetched
-    from rag.answering.prompt import build_grammar, build_messages
+    from rag.answering.prompt import admitted_words, build_grammar, build_messages
 
+    question = "Where was the treaty signed?"
     used = replace(settings, model=EMBEDDED_MODEL) if settings.model == EXTRACTS else settings
     passage = Passage("treaty#0-44", "treaty", _TEXT, 0, len(_TEXT), "The treaty", "Example")
     try:
@@ -189,8 +190,9 @@ def _language_model(settings: Settings) -> Check:
             started, said = time.perf_counter(), []
             # Of another model, with a context of whatever size, no more is asked than that it writes.
             ours = used.model == EMBEDDED_MODEL
-            asked = build_messages("Where was the treaty signed?", [passage]) if ours else [_ANYTHING]
-            for piece in generator.stream(asked, grammar=build_grammar(1) if ours else None, max_tokens=32):
+            asked = build_messages(question, [passage]) if ours else [_ANYTHING]
+            grammar = build_grammar(1, words=admitted_words(question, [passage])) if ours else None
+            for piece in generator.stream(asked, grammar=grammar, max_tokens=32):
                 said.append(piece)
             rate = len(said) / (time.perf_counter() - started)
         finally:

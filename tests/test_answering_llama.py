@@ -122,7 +122,7 @@ def test_the_prompts_own_grammar_cites_only_what_was_shown(embedded: LlamaGenera
 
 def test_a_grammar_of_words_leaves_no_others(embedded: LlamaGenerator) -> None:
     """Untuned, it would rather write something else."""
-    words = {"Oslo", "U.S.", "2,600", "kilometres", 'o"clock', "Türkiye"}
+    words = {"Oslo", "U.S.", "2,600", "Kilometres", 'O"clock', "Türkiye"}
     grammar = build_grammar(2, words=words, abstention=False)
     for question in ("Who are you?", "Write a poem about the sea."):
         messages: list[Message] = [{"role": "user", "content": question}]

@@ -44,7 +44,7 @@ def test_the_grammar_admits_just_the_passages_shown() -> None:
 
 
 def test_words_are_admitted_as_they_are_written() -> None:
-    text = 'Gen. Ann "Al" Roe of the U.S. (NATO) said Iran\'s 2,600 km. [9] <b>Plan B.'
+    text = 'Gen. Ann "Al" Roe of the U.S. (NATO) said Iran\'s 2,600 km. [9] <b>Plan\bB.'
     passage = Passage("a#0-9", "a", text, 0, len(text), "Title", "Desk", None)
     assert admitted_words("Who mediated?", [passage]) == {
         *("Who", "mediated", "Gen", "Gen.", "Ann", "Al", "Roe", "of", "the", "U.S", "U.S.", "NATO", "said", "Iran"),

@@ -125,7 +125,7 @@ def admitted_words(question: str, passages: Sequence[Passage]) -> set[str]:
     """
     found: set[str] = set()
     for written in " ".join([question, *(passage.text for passage in passages)]).split():
-        for piece in re.split(r"[\[\]<>—]|--", written):
+        for piece in re.split(r"[\[\]<>—\x00-\x1f]|--", written):
             word = piece.strip(".,;:!?\"'“”‘’()…")
             if _ABBREVIATED.fullmatch(word + ".") and word + "." in piece:
                 found.add(word + ".")
