@@ -131,7 +131,7 @@ def test_models_are_listed(run: Any) -> None:
     done = run("models", "list")
     assert done.returncode == 0
     assert re.search(
-        r"^smollm2-135m +embedded +0\.11 GB on disk +0\.\d GB RAM .*contains_match 0\.\d\d", done.stdout, re.M
+        r"^smollm2-135m +embedded +0\.10 GB on disk +0\.\d GB RAM .*contains_match 0\.\d\d", done.stdout, re.M
     )
     assert done.stdout.count("fetchable") >= 3
 
