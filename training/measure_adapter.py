@@ -25,14 +25,12 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.answering.bot import MOST_SHOWN, MOST_WORDS
+from rag.answering.bot import MOST_SHOWN, MOST_WORDS, prepare
 from rag.answering.claims import parse_claims
-from rag.answering.evidence import SURE, Evidence, pack, weigh
+from rag.answering.evidence import Evidence, pack, weigh
 from rag.answering.llama import LlamaGenerator
 from rag.answering.models import quick_embedded
 from rag.answering.probe import probe
-from rag.answering.prompt import admitted_words, build_grammar, fit
-from rag.answering.suggest import suggest
 from rag.evaluation.metrics import contains, wilson
 from rag.indexing.embedder import SentenceTransformerEmbedder
 from rag.indexing.splitter import split
@@ -140,21 +138,17 @@ def writer(
 
     def answer(case: Case) -> Said:
         started = time.perf_counter()
-        given, must = list(case.passages), False
+        given, confidence = list(case.passages), 0.0
         if weighed:
             evidence = weighed(case)
             if not evidence.extracts:
                 return Said("", frozenset(), total=time.perf_counter() - started)
-            given = list(pack(evidence, passages=MOST_SHOWN, words=MOST_WORDS))
-            must = reader is not None and evidence.confidence >= SURE
-        found = suggest(case.question, given, reader) if reader else []
-        messages, shown = fit(
-            case.question, given, found, room=generator.context_tokens - 100, count_tokens=generator.count_tokens
+            given, confidence = pack(evidence, passages=MOST_SHOWN, words=MOST_WORDS), evidence.confidence
+        messages, shown, grammar = prepare(
+            generator, case.question, given, reader, confidence=confidence, room=generator.context_tokens - 100
         )
         given = given[:shown]
         text, first = "", 0.0
-        words = admitted_words(case.question, given) if generator.takes_suggestions else ()
-        grammar = build_grammar(len(given), abstention=not must, words=words)
         for piece in generator.stream(messages, grammar=grammar, max_tokens=80):
             first = first or time.perf_counter() - started
             text += piece

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rag.answering.claims import check_claim, check_reading, parse_claims
 from rag.answering.evidence import SURE, pack, weigh
-from rag.answering.generator import Generator
+from rag.answering.generator import Generator, Message
 from rag.answering.prompt import admitted_words, build_grammar, fit
 from rag.answering.standalone import standalone
 from rag.answering.suggest import suggest
 from rag.errors import InputError, ModelCrashed, ModelError
 from rag.retrieval.retriever import Retriever
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
-from rag.types import ABSTENTION, Answer, Claim
+from rag.types import ABSTENTION, Answer, Claim, Passage
 
 if TYPE_CHECKING:
     from rag.retrieval.reader import Reader
@@ -197,14 +197,8 @@ class Bot:
         try:
             room = self.generator.context_tokens - self.settings.answer_tokens
             packed = pack(evidence, passages=MOST_SHOWN, words=MOST_WORDS)
-            ours = getattr(self.generator, "takes_suggestions", False)
-            found = suggest(question, packed, self.reader) if self.reader and ours else []
-            messages, shown = fit(question, packed, found, room=room, count_tokens=self.generator.count_tokens)
-            grammar = build_grammar(
-                shown,
-                # SURE was set on scores with a reader; without one the model alone decides.
-                abstention=not (ours and self.reader and evidence.confidence >= SURE),
-                words=admitted_words(question, packed[:shown]) if ours else (),
+            messages, shown, grammar = prepare(
+                self.generator, question, packed, self.reader, confidence=evidence.confidence, room=room
             )
             written, pieces = "", 0
             for piece in self.generator.stream(
@@ -239,6 +233,37 @@ class Bot:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def prepare(
+    generator: Generator,
+    question: str,
+    packed: Sequence[Passage],
+    reader: Reader | None,
+    *,
+    confidence: float,
+    room: int,
+) -> tuple[list[Message], int, str]:
+    """What a language model is asked: the prompt, how many of the passages are in it, the grammar of its answer.
+
+    Args:
+        reader: whose suggestions our adapter is given; None gives it none.
+        confidence: the evidence's; from `SURE` on our adapter must answer. SURE was set on scores with a reader, so
+            without one the model alone decides.
+        room: most tokens the prompt may take.
+
+    Raises:
+        InputError: not even one passage fits beside the question.
+    """
+    ours = getattr(generator, "takes_suggestions", False)
+    found = suggest(question, packed, reader) if reader and ours else []
+    messages, shown = fit(question, packed, found, room=room, count_tokens=generator.count_tokens)
+    grammar = build_grammar(
+        shown,
+        abstention=not (ours and reader and confidence >= SURE),
+        words=admitted_words(question, packed[:shown]) if ours else (),
+    )
+    return messages, shown, grammar
 
 
 def check_question(question: str) -> str:
