@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.answering.llama import LlamaGenerator
-from rag.answering.models import embedded_path, quick_embedded, shipped_adapter
-from rag.answering.probe import probe
+from rag.models.llama import LlamaGenerator
+from rag.models.catalogue import embedded_path, quick_embedded, shipped_adapter
+from rag.models.probe import probe
 from rag.settings import Settings
 
 #: Keeps it writing, whatever it thinks of the prompt.

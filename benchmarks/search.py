@@ -22,7 +22,7 @@ import numpy as np
 from rag.articles import load
 from rag.evaluation.gold import read_gold
 from rag.indexing.build import build_index
-from rag.indexing.embedder import SentenceTransformerEmbedder
+from rag.models.embedder import SentenceTransformerEmbedder
 from rag.resources import resource
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings

@@ -222,7 +222,7 @@ def models() -> None:
 @models.command("list")
 def models_list() -> None:
     """Show the embedded, fetched and fetchable models with size, RAM needs and measured scores."""
-    from rag.answering.models import list_models
+    from rag.models.catalogue import list_models
 
     for model in list_models(Settings.load()):
         scores = ", ".join(f"{name} {value:.2f}" for name, value in model.scores.items()) or "not measured here"
@@ -237,7 +237,7 @@ def models_list() -> None:
 @click.argument("name")
 def models_fetch(name: str) -> None:
     """Fetch a preset from the Hugging Face hub into the user's cache."""
-    from rag.answering.models import fetch
+    from rag.models.catalogue import fetch
 
     click.echo(f"Ready: {fetch(name, Settings.load())}\nUse it with: rag ask --model {name} …")
 

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from rag.answering.generator import Message
+from rag.models.generator import Message
 from rag.errors import RagError
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, PACKAGED_EMBEDDING_MODEL, Settings
 from rag.types import Passage
@@ -96,7 +96,7 @@ def _processor(settings: Settings) -> Check:
 
 
 def _memory(settings: Settings) -> Check:
-    from rag.answering.models import list_models
+    from rag.models.catalogue import list_models
 
     try:
         lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
@@ -137,7 +137,7 @@ def _hub(settings: Settings) -> Check:
 
 
 def _embedding_model(settings: Settings) -> Check:
-    from rag.indexing.embedder import SentenceTransformerEmbedder, verify_packaged_model
+    from rag.models.embedder import SentenceTransformerEmbedder, verify_packaged_model
 
     known = "yours; its checksum is not known here"
     if settings.embedding_model == PACKAGED_EMBEDDING_MODEL:
@@ -154,7 +154,7 @@ def _embedding_model(settings: Settings) -> Check:
 
 
 def _embedded_model(settings: Settings) -> Check:
-    from rag.answering.models import embedded_path, shipped_adapter, verify
+    from rag.models.catalogue import embedded_path, shipped_adapter, verify
 
     path = embedded_path()
     verify(path, EMBEDDED_SHA256)
@@ -165,7 +165,7 @@ def _embedded_model(settings: Settings) -> Check:
 
 
 def _reader(settings: Settings) -> Check:
-    from rag.retrieval.reader import Reader
+    from rag.models.reader import Reader
 
     started = time.perf_counter()
     reading = Reader().read("Where was the treaty signed?", [_TEXT])[0][0]
@@ -177,7 +177,7 @@ def _reader(settings: Settings) -> Check:
 
 def _language_model(settings: Settings) -> Check:
     """An answer from the model in use; where the reader speaks, from the embedded one, which then only waits."""
-    from rag.answering.models import open_generator, verify_fetched
+    from rag.models.catalogue import open_generator, verify_fetched
     from rag.answering.prompt import admitted_words, build_grammar, build_messages
 
     question = "Where was the treaty signed?"
@@ -211,8 +211,8 @@ def _language_model(settings: Settings) -> Check:
 
 
 def _how_it_runs(settings: Settings) -> str:
-    from rag.answering.models import local_path, shipped_adapter
-    from rag.answering.probe import probe
+    from rag.models.catalogue import local_path, shipped_adapter
+    from rag.models.probe import probe
 
     path = local_path(settings)
     adapter = shipped_adapter() if settings.model == EMBEDDED_MODEL else None

@@ -17,6 +17,20 @@ from typing import Any, Literal
 ABSTENTION = "The articles do not say."
 
 
+Role = Literal["heading", "caption", "item", "row"]
+"""What a stretch of an article is, where it is no running text: a heading, the caption of a picture, a list item, or
+a row of a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of an article that is no running text: `article.text[start:end]`."""
+
+    start: int
+    end: int
+    role: Role
+
+
 @dataclass(frozen=True, slots=True)
 class Article:
     """A whole document, cleaned.
@@ -30,6 +44,11 @@ class Article:
         url: link to the original, None if unknown.
         author: "" if unknown.
         origin: the file path or URL it was read from; several articles may share one (a feed, a .jsonl).
+        language: BCP 47 primary subtag ("en", "zh"), "" if unknown.
+        dated_by: where `published` was found: "metadata", "url", "dateline", "text", "file" or "person"; "" if undated.
+        spans: its headings, captions, list items and table rows, in order, none inside another.
+        pages: offset in `text` at which each page of a PDF starts; empty for what has no pages.
+        notes: what was dropped, guessed or cut when it was read, one line each, in words for people.
     """
 
     id: str
@@ -40,6 +59,11 @@ class Article:
     url: str | None = None
     author: str = ""
     origin: str = ""
+    language: str = ""
+    dated_by: str = ""
+    spans: tuple[Span, ...] = ()
+    pages: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def content_hash(self) -> str:

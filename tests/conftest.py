@@ -14,7 +14,7 @@ from tiny_gguf import write_tiny_gguf
 
 from rag.articles import load
 from rag.indexing.build import build_index
-from rag.indexing.embedder import SentenceTransformerEmbedder
+from rag.models.embedder import SentenceTransformerEmbedder
 from rag.resources import resource
 from rag.settings import Settings
 

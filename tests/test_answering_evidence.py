@@ -18,8 +18,8 @@ from rag.answering.evidence import (
     whole_list,
     whole_span,
 )
-from rag.indexing.embedder import SentenceTransformerEmbedder
-from rag.retrieval.reader import Reader, Reading
+from rag.models.embedder import SentenceTransformerEmbedder
+from rag.models.reader import Reader, Reading
 from rag.types import Citation, Hit, Passage
 
 FIRST = "Rain fell all day. Anna Berg opened the fair. She praised the builders. The band played on."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rag.answering.suggest import MOST_SUGGESTED, Suggestion, suggest
-from rag.retrieval.reader import Reading, shipped_reader
+from rag.models.reader import Reading, shipped_reader
 from rag.types import Passage
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from rag.answering.bot import Bot
-from rag.answering.generator import Message
+from rag.models.generator import Message
 from rag.errors import InputError, ModelError, SettingsError
 from rag.evaluation.cache import AnswerCache
 from rag.evaluation.calibrate import calibrate

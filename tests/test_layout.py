@@ -12,8 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LEVELS = [
-    {"types", "errors", "settings", "resources", "text", "__init__"},
-    {"articles"},
+    {"types", "errors", "settings", "resources", "__init__"},
+    {"language"},
+    {"articles", "models"},
     {"indexing"},
     {"retrieval"},
     {"answering"},

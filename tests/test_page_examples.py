@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rag.answering.bot import Bot
 from rag.page.examples import example_questions
-from rag.retrieval.reader import shipped_reader
+from rag.models.reader import shipped_reader
 from rag.settings import Settings
 from rag.types import Article
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.indexing.embedder import SentenceTransformerEmbedder, packaged_model_folder
+from rag.models.embedder import SentenceTransformerEmbedder, packaged_model_folder
 from rag.resources import resource
-from rag.retrieval.reader import Reader
+from rag.models.reader import Reader
 from training import negatives
 from training.adapter import shared_prefix, unaided
 from training.adapter_data import reply

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from rag.answering.models import embedded_path
+from rag.models.catalogue import embedded_path
 from training.batching import batches
 from training.export_adapter import shipped_matrices
 

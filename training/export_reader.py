@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from rag.retrieval.reader import Reader
+from rag.models.reader import Reader
 from training.measure_reader import Outcome, predictions, summary
 
 

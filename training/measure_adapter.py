@@ -28,13 +28,13 @@ import numpy as np
 from rag.answering.bot import MOST_SHOWN, MOST_WORDS, prepare
 from rag.answering.claims import parse_claims
 from rag.answering.evidence import Evidence, pack, weigh
-from rag.answering.llama import LlamaGenerator
-from rag.answering.models import quick_embedded
-from rag.answering.probe import probe
+from rag.models.llama import LlamaGenerator
+from rag.models.catalogue import quick_embedded
+from rag.models.probe import probe
 from rag.evaluation.metrics import contains, wilson
-from rag.indexing.embedder import SentenceTransformerEmbedder
+from rag.models.embedder import SentenceTransformerEmbedder
 from rag.indexing.splitter import split
-from rag.retrieval.reader import Reader
+from rag.models.reader import Reader
 from rag.settings import Settings
 from rag.types import ABSTENTION, Article, Hit, Passage
 from training.measure_reader import f1

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from rag.answering.claims import check_reading
-from rag.retrieval.reader import Reader
-from rag.text import content_stems
+from rag.models.reader import Reader
+from rag.language.words import content_stems
 from rag.types import Citation, Claim, Passage
 from training.sources import squad
 

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from rag.indexing.embedder import Embedder
+from rag.models.embedder import Embedder
 from rag.retrieval.retriever import fuse
-from rag.text import sentences
+from rag.language.words import sentences
 from training.sources import Example, words
 
 _OPPOSITES = [
@@ -175,6 +175,6 @@ def _unanswerable(example: Example, question: str, context: str) -> Example:
 
 def content(text: str) -> frozenset[str]:
     """The words of a text that are not function words, lower case."""
-    from rag.text import STOP_WORDS
+    from rag.language.words import STOP_WORDS
 
     return frozenset(word for word in words(text) if word not in STOP_WORDS)

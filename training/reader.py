@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from rag.indexing.embedder import packaged_model_folder
+from rag.models.embedder import packaged_model_folder
 from training.batching import batches
 
 TOKENS = 4_096

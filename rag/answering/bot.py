@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rag.answering.claims import check_claim, check_reading, parse_claims
 from rag.answering.evidence import SURE, pack, weigh
-from rag.answering.generator import Generator, Message
+from rag.models.generator import Generator, Message
 from rag.answering.prompt import admitted_words, build_grammar, fit
-from rag.answering.standalone import standalone
+from rag.language.standalone import standalone
 from rag.answering.suggest import suggest
 from rag.errors import InputError, ModelCrashed, ModelError
 from rag.retrieval.retriever import Retriever
@@ -25,7 +25,7 @@ from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
 from rag.types import ABSTENTION, Answer, Claim, Passage
 
 if TYPE_CHECKING:
-    from rag.retrieval.reader import Reader
+    from rag.models.reader import Reader
 
 #: Passages put before the model; more costs time to first token on a CPU and distracts a small model.
 MOST_SHOWN = 4
@@ -96,14 +96,14 @@ class Bot:
         notes = []
         if reader is None:
             try:
-                from rag.retrieval.reader import shipped_reader
+                from rag.models.reader import shipped_reader
 
                 reader = shipped_reader()
             except ModelError as error:
                 notes.append(f"Without the reader, answers are worse: {error}")
         if settings.model == EXTRACTS:
             return cls(retriever, reader=reader, notes=notes)
-        from rag.answering.models import open_generator
+        from rag.models.catalogue import open_generator
 
         try:
             generator = open_generator(settings)

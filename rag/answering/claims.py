@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rag.answering.values import days, numbers
-from rag.text import Sentence, content_stems, fold, sentences, words
+from rag.language.values import days, numbers
+from rag.language.words import Sentence, content_stems, fold, sentences, words
 from rag.types import Citation, Claim, Hit, Passage
 
 if TYPE_CHECKING:
-    from rag.retrieval.reader import Reader
+    from rag.models.reader import Reader
 
 _MARKS = re.compile(r"\s*((?:\[\s*\d+(?:\s*[,;]\s*\d+)*\s*\]\s*)+)([.!?]?)")
 _NAME = re.compile(r"\b[A-ZÀ-ÖØ-Þ][\w’'-]*(?:\s+(?:al-|de |bin |van )?[A-ZÀ-ÖØ-Þ][\w’'-]*)*")

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rag.answering.values import Day, Number, days, numbers
-from rag.text import content_stems, sentences, stem, words
+from rag.language.values import Day, Number, days, numbers
+from rag.language.words import content_stems, sentences, stem, words
 from rag.types import Citation, Claim, Hit, Passage, Version
 
 if TYPE_CHECKING:
-    from rag.indexing.embedder import Embedder
-    from rag.retrieval.reader import Reader, Reading
+    from rag.models.embedder import Embedder
+    from rag.models.reader import Reader, Reading
 
 #: Weights of the parts of a sentence's score, and the least score at which it counts as an answer.
 #: Chosen on the dev half of eval/gold/briefs.jsonl; eval/README.md has the figures for both halves.

@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 from string import Template
 
-from rag.answering.generator import Message
+from rag.models.generator import Message
 from rag.answering.suggest import Suggestion
 from rag.errors import InputError, SettingsError
 from rag.resources import resource
-from rag.text import STOP_WORDS
+from rag.language.words import STOP_WORDS
 from rag.types import ABSTENTION, Passage
 
 _ABBREVIATED = re.compile(

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rag.answering.evidence import whole_span
-from rag.text import sentences
+from rag.language.words import sentences
 from rag.types import Passage
 
 if TYPE_CHECKING:
-    from rag.retrieval.reader import Reader
+    from rag.models.reader import Reader
 
 MOST_SUGGESTED = 3
 

@@ -335,7 +335,7 @@ def _peak_memory() -> int:
 
 
 def _model_file(bot: Bot) -> str:
-    from rag.answering.models import local_path
+    from rag.models.catalogue import local_path
 
     path = local_path(bot.settings)
     if bot.generator is None or path is None or not path.is_file():

@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any
 
 from rag.answering.bot import Bot
-from rag.answering.generator import Generator, Message
+from rag.models.generator import Generator, Message
 from rag.evaluation.gold import GoldItem
 from rag.evaluation.metrics import is_relevant
 from rag.evaluation.runner import Asker, Searcher

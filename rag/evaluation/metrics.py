@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from rag.answering.values import Day, Number, days, numbers
+from rag.language.values import Day, Number, days, numbers
 from rag.evaluation.gold import GoldItem
 from rag.evaluation.tokens import tokens
-from rag.text import content_stems
+from rag.language.words import content_stems
 from rag.types import Answer, Hit, Passage
 
 # ---------------------------------------------------------------------- answers

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from rag.indexing.duplicates import DuplicateFinder, signature
-from rag.indexing.embedder import Embedder, SentenceTransformerEmbedder, verify_packaged_model
+from rag.models.embedder import Embedder, SentenceTransformerEmbedder, verify_packaged_model
 from rag.indexing.splitter import check_passage_tokens, embedded_text, split
 from rag.indexing.store import ArticleRow, BuildSettings, Store, Writer
 from rag.settings import PACKAGED_EMBEDDING_MODEL, Settings

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from rag.text import words
+from rag.language.words import words
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from rag.errors import SettingsError
-from rag.indexing.embedder import Embedder
+from rag.models.embedder import Embedder
 from rag.types import Article, Passage
 
 _NOT_SPACE = re.compile(r"\S")

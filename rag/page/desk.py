@@ -11,11 +11,11 @@ from pathlib import Path
 from threading import RLock
 
 from rag.answering.bot import Bot
-from rag.answering.models import ModelInfo, list_models
+from rag.models.catalogue import ModelInfo, list_models
 from rag.articles import load
 from rag.errors import IndexMissing, InputError
 from rag.indexing.build import IndexReport, IndexStatus, build_index, delete_articles
-from rag.indexing.embedder import SentenceTransformerEmbedder
+from rag.models.embedder import SentenceTransformerEmbedder
 from rag.indexing.store import ArticleRow
 from rag.page.examples import example_questions
 from rag.resources import resource

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from rag.retrieval.reader import Reader
-from rag.text import sentences
+from rag.models.reader import Reader
+from rag.language.words import sentences
 from rag.types import Article
 
 _NAME = r"(?:The )?[A-Z][\w'’-]+(?: (?:[A-Z][\w'’-]+|of|the|and)){0,5}"

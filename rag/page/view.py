@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from rag.answering.models import fetch
+from rag.models.catalogue import fetch
 from rag.errors import InputError, RagError
 from rag.page import feedback
 from rag.page.conversations import Conversation, Conversations, folder_name, to_markdown

@@ -18,11 +18,11 @@ from types import TracebackType
 
 from rag.errors import InputError
 from rag.indexing.build import IndexStatus, build_settings, status_of
-from rag.indexing.embedder import Embedder, SentenceTransformerEmbedder
+from rag.models.embedder import Embedder, SentenceTransformerEmbedder
 from rag.indexing.store import ArticleRow, Store
-from rag.retrieval.rerank import Reranker, open_reranker
+from rag.models.rerank import Reranker, open_reranker
 from rag.settings import Settings
-from rag.text import STOP_WORDS, words
+from rag.language.words import STOP_WORDS, words
 from rag.types import Article, Hit
 
 #: The constant of reciprocal rank fusion (60 in the paper), and the weights of the rankings. Measured on the briefs'

@@ -76,7 +76,7 @@ class Reader:
         import onnxruntime
         from tokenizers import Tokenizer
 
-        from rag.indexing.embedder import packaged_model_folder
+        from rag.models.embedder import packaged_model_folder
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

@@ -11,7 +11,7 @@ import pytest
 from rag.answering.claims import check_reading
 from rag.errors import ModelBroken, ModelMissing
 from rag.resources import resource
-from rag.retrieval.reader import Reader, verify_reader
+from rag.models.reader import Reader, verify_reader
 from rag.types import Citation, Claim, Passage
 
 FOLDER = resource("models", "reader")

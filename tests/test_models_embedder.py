@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rag.errors import ModelMissing
-from rag.indexing.embedder import SentenceTransformerEmbedder, verify_packaged_model
+from rag.models.embedder import SentenceTransformerEmbedder, verify_packaged_model
 
 
 def test_the_packaged_model_is_the_published_one() -> None:

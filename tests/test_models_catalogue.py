@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.answering.models import (
+from rag.models.catalogue import (
     PRESETS,
     embedded_path,
     fetch,

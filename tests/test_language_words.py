@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.text import content_stems, fold, sentences, words
+from rag.language.words import content_stems, fold, sentences, words
 
 
 def test_abbreviations_and_lines() -> None:

@@ -3,7 +3,7 @@
 On some virtual machines llama.cpp's repacked weight buffers (AMX) end the process with a segmentation fault at the
 first decode. A crash in the child costs nothing; the same crash in the page would take it down without a word.
 
-    python -m rag.answering.probe MODEL.gguf 1 [ADAPTER.gguf]     exits 0 when the model runs with extra buffers
+    python -m rag.models.probe MODEL.gguf 1 [ADAPTER.gguf]     exits 0 when the model runs with extra buffers
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _try(path: Path, extra_buffers: bool, limit: float, adapter: Path | None) ->
     Raises:
         ModelBroken: the child could not load the file.
     """
-    command = [sys.executable, "-m", "rag.answering.probe", str(path), str(int(extra_buffers))]
+    command = [sys.executable, "-m", "rag.models.probe", str(path), str(int(extra_buffers))]
     command += [str(adapter)] if adapter else []
     try:
         child = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=limit, check=False)
@@ -99,7 +99,7 @@ def _key(path: Path, adapter: Path | None = None) -> str:
 
 
 def _child(path: str, extra_buffers: str, adapter: str = "") -> int:
-    from rag.answering.llama import LlamaGenerator
+    from rag.models.llama import LlamaGenerator
 
     try:
         generator = LlamaGenerator(

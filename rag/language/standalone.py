@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.text import STOP_WORDS, content_stems
+from rag.language.words import STOP_WORDS, content_stems
 from rag.types import Answer
 
 _LEAD = re.compile(r"^(?:(?:and|but|so|ok|okay|then|also|well)\b[ ,]*)+", re.I)

@@ -14,9 +14,9 @@ from threading import Event, Thread
 import httpx
 import pytest
 
-from rag.answering.endpoint import EndpointGenerator
-from rag.answering.generator import Message
-from rag.answering.llama import LlamaGenerator
+from rag.models.endpoint import EndpointGenerator
+from rag.models.generator import Message
+from rag.models.llama import LlamaGenerator
 from rag.errors import EndpointError, InputError
 
 ASK: list[Message] = [{"role": "user", "content": "Who mediated?"}]

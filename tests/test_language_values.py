@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answering.values import days, numbers
+from rag.language.values import days, numbers
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event, Lock, RLock
 from typing import TYPE_CHECKING, Any
 
-from rag.answering.generator import Message
+from rag.models.generator import Message
 from rag.errors import InputError, ModelBroken, ModelError, ModelMissing
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class LlamaGenerator:
         name: for people; default the file's own name.
         context_tokens: window to open it with; never more than it was trained for.
         threads: CPU threads, 0 for all cores.
-        extra_buffers: llama.cpp's repacked weight buffers; faster where they work, see rag/answering/probe.py.
+        extra_buffers: llama.cpp's repacked weight buffers; faster where they work, see rag/models/probe.py.
         lora_path: a LoRA adapter as GGUF to put over it.
         takes_suggestions: whether it was trained with the reader's spans under the question.
 

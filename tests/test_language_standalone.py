@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag.answering.bot import Bot
-from rag.answering.standalone import standalone
+from rag.language.standalone import standalone
 from rag.settings import Settings
 from rag.types import Answer, Claim
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from threading import Event
 from typing import Any
 
-from rag.answering.generator import Message
+from rag.models.generator import Message
 from rag.errors import EndpointError, InputError
 
 #: Seconds to connect, and to wait for the next piece of an answer.

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from tiny_gguf import CONTEXT, DIM, HEADS, HIDDEN, LAYERS, VOCAB, weights, write_tiny_gguf
 
-from rag.answering.generator import Message
-from rag.answering.llama import LlamaGenerator, check_gguf, requantise
-from rag.answering.models import embedded_path
-from rag.answering.probe import _key, probe
+from rag.models.generator import Message
+from rag.models.llama import LlamaGenerator, check_gguf, requantise
+from rag.models.catalogue import embedded_path
+from rag.models.probe import _key, probe
 from rag.answering.prompt import build_grammar
 from rag.errors import InputError, ModelBroken, ModelCrashed, ModelError, ModelMissing
-from rag.text import STOP_WORDS
+from rag.language.words import STOP_WORDS
 
 ASK: list[Message] = [{"role": "user", "content": "Who mediated?"}]
 ANSWER = re.compile(r"The articles do not say\.|[^\n]+ (\[[1-3]\]){1,3}(\n[^\n]+ (\[[1-3]\]){1,3})*")
@@ -268,7 +268,7 @@ def test_a_model_that_crashes_its_process_is_told(tiny_gguf: Path, tmp_path: Pat
         wrapper.write_text(f"#!/bin/bash\n{script}\n")
         wrapper.chmod(0o755)
         code = (
-            "import sys; from pathlib import Path; from rag.answering.probe import probe\n"
+            "import sys; from pathlib import Path; from rag.models.probe import probe\n"
             f"sys.executable = {str(wrapper)!r}\n"
             f"print(probe(Path({str(tiny_gguf)!r}), Path({str(tmp_path / ('c' + word[:1]))!r})).detail)"
         )

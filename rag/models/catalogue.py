@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from rag.answering.generator import Generator
+from rag.models.generator import Generator
 from rag.errors import DownloadFailed, ModelBroken, ModelMissing
 from rag.resources import resource
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
@@ -102,7 +102,7 @@ def quick_embedded(settings: Settings) -> Path:
     Raises:
         ModelMissing: the package is not installed.
     """
-    from rag.answering.llama import requantise
+    from rag.models.llama import requantise
 
     packaged = embedded_path()
     # The size in the name, so that another version of the package is not mistaken for this one.
@@ -251,7 +251,7 @@ def open_generator(settings: Settings) -> Generator:
     """
     model = settings.model
     if model.startswith(("http://", "https://")):
-        from rag.answering.endpoint import EndpointGenerator
+        from rag.models.endpoint import EndpointGenerator
 
         return EndpointGenerator(
             model,
@@ -263,8 +263,8 @@ def open_generator(settings: Settings) -> Generator:
     if path is None:
         raise _unknown(model)
     name = EMBEDDED_NAME if model == EMBEDDED_MODEL else model if model in PRESETS else ""
-    from rag.answering.llama import LlamaGenerator, check_gguf
-    from rag.answering.probe import probe
+    from rag.models.llama import LlamaGenerator, check_gguf
+    from rag.models.probe import probe
 
     check_gguf(path)
     adapter = shipped_adapter() if model == EMBEDDED_MODEL else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from rag.errors import ModelError, ModelMissing
-from rag.retrieval.reader import Reader, shipped_reader
+from rag.models.reader import Reader, shipped_reader
 from rag.settings import NO_RERANKER, READER
 from rag.types import Passage
 

@@ -13,9 +13,9 @@ import pytest
 from rag.errors import InputError, ModelMissing
 from rag.evaluation.entailment import CrossEncoderEntailment
 from rag.indexing.build import build_index
-from rag.indexing.embedder import packaged_model_folder
-from rag.retrieval.reader import shipped_reader
-from rag.retrieval.rerank import CrossEncoderReranker, ReaderReranker, open_reranker
+from rag.models.embedder import packaged_model_folder
+from rag.models.reader import shipped_reader
+from rag.models.rerank import CrossEncoderReranker, ReaderReranker, open_reranker
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
 from rag.types import Article, Passage
