@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.models.llama import LlamaGenerator
 from rag.models.catalogue import embedded_path, quick_embedded, shipped_adapter
+from rag.models.llama import LlamaGenerator
 from rag.models.probe import probe
 from rag.settings import Settings
 

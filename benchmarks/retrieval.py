@@ -36,11 +36,11 @@ from rag.evaluation.gold import GoldItem
 from rag.evaluation.public import realtimeqa
 from rag.evaluation.runner import run
 from rag.indexing import build
+from rag.language.words import content_stems, words
 from rag.models.embedder import SentenceTransformerEmbedder
 from rag.models.reader import shipped_reader
 from rag.retrieval.retriever import Retriever, match_expression
 from rag.settings import Settings
-from rag.language.words import content_stems, words
 from rag.types import Hit, Passage
 
 DEPTH = 100

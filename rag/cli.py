@@ -134,11 +134,14 @@ def ask(
     index_dir: Path | None,
 ) -> None:
     """Answer one question, with numbered sources and verbatim quotes."""
-    from rag.answering.bot import Bot, check_question
+    from rag.answering.bot import Bot
+    from rag.types import Query
 
-    check_question(question)
-    with Bot.open(settings=Settings.load(index_dir=index_dir, model=model, k=k)) as bot:
-        answer = bot.ask(question, source=source or None, since=since, until=until, as_of=as_of)
+    settings = Settings.load(index_dir=index_dir, model=model, k=k)
+    # Checked before anything is loaded.
+    query = Query.of(question, k=settings.k, source=source, since=since, until=until, as_of=as_of)
+    with Bot.open(settings=settings) as bot:
+        answer = bot.ask(query)
     if as_json:
         click.echo(json.dumps(answer.to_dict(), ensure_ascii=False, indent=2))
     else:
@@ -166,12 +169,15 @@ def search(
 ) -> None:
     """Show the passages found for a question, with their scores."""
     from rag.retrieval.retriever import Retriever
+    from rag.types import Query
 
-    with Retriever.open(settings=Settings.load(index_dir=index_dir, k=k)) as retriever:
-        for hit in retriever.search(question, source=source or None, since=since, until=until, as_of=as_of):
+    settings = Settings.load(index_dir=index_dir, k=k)
+    query = Query.of(question, k=settings.k, source=source, since=since, until=until, as_of=as_of)
+    with Retriever.open(settings=settings) as retriever:
+        for hit in retriever.search(query):
             p = hit.passage
             scores = "  ".join(f"{name} {value:.3g}" for name, value in hit.scores.items())
-            click.secho(f"{hit.rank}. {p.title} — {p.source}, {p.published or 'undated'}", bold=True)
+            click.secho(f"{hit.rank}. {p.article.label}", bold=True)
             click.echo(f"   {p.id}  fused {hit.score:.4f}  {scores}\n   {' '.join(p.text.split())}\n")
 
 

@@ -19,7 +19,7 @@ from rag.errors import SettingsError
 PACKAGED_EMBEDDING_MODEL = "all-MiniLM-L6-v2"
 EMBEDDED_MODEL = "smollm2-135m"
 EXTRACTS = "extracts"
-READER, NO_RERANKER = "reader", "none"
+NO_RERANKER = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +41,9 @@ class Settings:
         threads: CPU threads for the language model, 0 = all cores.
         k: passages retrieved for a question (1 to 50).
         max_per_article: most passages of one article among them (1 and up).
-        reranker: "reader" (the shipped one), "none", or a sentence-transformers CrossEncoder's id or folder.
-        threshold: how sure the best sentence must be, or the bot abstains (0 always answers, about 1.6 never does);
-            None takes the measured one. `rag eval calibrate` finds one for other articles.
+        reranker: "none", or a sentence-transformers CrossEncoder's id or folder.
+        threshold: the least probability in [0, 1] that the best sentence answers, or the bot abstains (0 always
+            answers); None takes the measured one. `rag eval calibrate` finds one for other articles.
         data_dir: folder of saved conversations and feedback.
         host, port: where the page listens.
         auth: who may use the page, as name:password, several separated by commas; never printed. Needed for any host
@@ -65,7 +65,7 @@ class Settings:
     threads: int = 0
     k: int = 8
     max_per_article: int = 3
-    reranker: str = READER
+    reranker: str = NO_RERANKER
     threshold: float | None = None
     host: str = "127.0.0.1"
     port: int = 7860
@@ -110,12 +110,13 @@ class Settings:
             ("k", 1, 50),
             ("max_per_article", 1, 50),
             ("port", 0, 65535),
-            ("threshold", 0, 2),
+            ("threshold", 0, 1),
         ):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 kind = "number" if name == "threshold" else "whole number"
-                raise SettingsError(f"{name} is {value}.", f"Give a {kind} from {low} to {high}.")
+                old = " It is a probability since version 2; earlier scores went to 1.6." if name == "threshold" else ""
+                raise SettingsError(f"{name} is {value}.", f"Give a {kind} from {low} to {high}.{old}")
 
 
 _NAMES = {each.name: str(each.type) for each in fields(Settings)}

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
+
+from rag.errors import InputError
 
 #: What the bot says, word for word, when the articles do not hold the answer.
 ABSTENTION = "The articles do not say."
@@ -66,6 +68,11 @@ class Article:
     notes: tuple[str, ...] = ()
 
     @property
+    def meta(self) -> ArticleMeta:
+        """The article without its text."""
+        return ArticleMeta(self.id, self.title, self.source, self.published, self.url, self.author, self.language)
+
+    @property
     def content_hash(self) -> str:
         """sha256 (64 hex digits) over everything but `id` and `origin`: changes when a reader would see a change."""
         parts = [self.title, self.text, self.source, str(self.published), self.url or "", self.author]
@@ -82,63 +89,236 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """A chunk of an article, with what a reader needs to know where it stands.
+class Sentence:
+    """A sentence of an article as a view: `article.text[start:end]`, without outer white space.
 
     Attributes:
-        id: "<article_id>#<start>-<end>".
-        start, end: character offsets into the article's text.
-        title, source, published, url: copied from the article.
+        role: "text", or what it is where it is no running text (see `Role`). A heading is never quoted as an answer.
+        speaker: whose words it reports, in the fullest form that the article has; "" when it reports nobody's.
+    """
+
+    start: int
+    end: int
+    role: Role | Literal["text"] = "text"
+    speaker: str = ""
+
+
+#: Kinds of question that a few words answer, each with an outer form by which an answer is known.
+FACTOID_KINDS = ("person", "place", "date", "number", "entity")
+#: Kinds that take a sentence or more.
+OPEN_KINDS = (
+    "definition", "why", "how", "list", "summary", "compare", "attribution", "consequence", "yesno", "count",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question and its filters, checked; what flows through search and answering.
+
+    Attributes:
+        text: the question as it is searched, complete in itself.
+        k: passages wanted (1 and up).
+        sources: only articles of these sources; empty for all.
+        since, until: only articles published in this span, ends included; None for no bound.
+        as_of: the day on which the question is asked: articles near it are preferred; None for no preference.
+        undated: whether articles without a day pass a filter by date.
+        kind: what is asked for, of FACTOID_KINDS or OPEN_KINDS; "" while nobody has looked.
+        order: "latest" or "earliest" when the question asks for the newest or the oldest, else "".
+        parts: the questions in it, each a Query, when it holds more than one.
+        understood: what was read out of the question and now filters or orders, one line each, for people.
+    """
+
+    text: str
+    k: int = 8
+    sources: tuple[str, ...] = ()
+    since: date | None = None
+    until: date | None = None
+    as_of: date | None = None
+    undated: bool = False
+    kind: str = ""
+    order: Literal["", "latest", "earliest"] = ""
+    parts: tuple[Query, ...] = ()
+    understood: tuple[str, ...] = ()
+
+    MOST_CHARACTERS: ClassVar[int] = 8000
+
+    @classmethod
+    def of(
+        cls,
+        text: str,
+        *,
+        k: int = 8,
+        source: str | Sequence[str] | None = None,
+        since: date | str | None = None,
+        until: date | str | None = None,
+        as_of: date | str | None = None,
+        undated: bool = False,
+    ) -> Query:
+        """A query from what a person gives.
+
+        Args:
+            source: one or several; None for all.
+            since, until, as_of: days as dates or YYYY-MM-DD.
+
+        Raises:
+            InputError: no letter or digit in it, too long, k below 1, a bad day, or a span that ends before it begins.
+        """
+        text = text.strip()
+        if not any(c.isalnum() for c in text):
+            raise InputError("The question is empty.", 'Ask something, e.g. rag ask "Who mediated?"')
+        if len(text) > cls.MOST_CHARACTERS:
+            raise InputError(
+                f"The question has {len(text):,} characters; the limit is {cls.MOST_CHARACTERS:,}.",
+                "Ask in fewer words.",
+            )
+        if k < 1:
+            raise InputError(f"k is {k}.", "Ask for at least one passage.")
+        first, last = parse_day("since", since), parse_day("until", until)
+        if first and last and first > last:
+            raise InputError(f"since is {first}, after until, {last}.", "Exchange them.")
+        sources = (source,) if isinstance(source, str) else tuple(source or ())
+        return cls(text, k, sources, first, last, parse_day("as_of", as_of), undated)
+
+
+def parse_day(name: str, value: date | str | None) -> date | None:
+    """A day given as a date or as YYYY-MM-DD.
+
+    Raises:
+        InputError: it is none; `name` says which option it was.
+    """
+    if value is None or isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise InputError(f"{name} is {value!r}.", "Give a day as YYYY-MM-DD, e.g. 2025-10-19.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleMeta:
+    """An article without its text: what a citation says of where it points.
+
+    Attributes: see `Article`; and
+        corrected: what a correction or an update in the article says, "" without one.
     """
 
     id: str
-    article_id: str
-    text: str
-    start: int
-    end: int
-    title: str = ""
+    title: str
     source: str = ""
     published: date | None = None
     url: str | None = None
+    author: str = ""
+    language: str = ""
+    corrected: str = ""
+
+    @property
+    def label(self) -> str:
+        """Title, source and day on one line."""
+        return f"{self.title} — {self.outlet_and_day}"
+
+    @property
+    def outlet_and_day(self) -> str:
+        """Source and day, each named as unknown where it is."""
+        return f"{self.source or 'unknown source'}, {self.published or 'undated'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Whole sentences of an article that follow each other.
+
+    Attributes:
+        start, end: character offsets in the article's text.
+        text: `article.text[start:end]`.
+        sentences: in order, offsets in the article's text; together they hold all of it but white space.
+    """
+
+    article: ArticleMeta
+    text: str
+    start: int
+    end: int
+    sentences: tuple[Sentence, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """ "<article id>#<start>-<end>"."""
+        return f"{self.article.id}#{self.start}-{self.end}"
+
+    def slice(self, start: int, end: int) -> str:
+        """`article.text[start:end]`, for offsets within the passage."""
+        return self.text[start - self.start : end - self.start]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The words of one sentence that best answer a query, as the extractive reader reads them.
+
+    Attributes:
+        start, end: offsets in the article's text; equal when there are none.
+        logit: span logits minus those of "no answer"; unbounded, above 0 the reader itself prefers the span.
+    """
+
+    start: int
+    end: int
+    logit: float
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage found for a question.
+    """A passage found for a query.
 
     Attributes:
-        passage: what was found.
+        rank: 1-based position in the result; citations show it as their number.
         score: the fused score, higher is better; comparable within one search only.
-        rank: 1-based position in the result.
         scores: the components it was fused from, e.g. {"dense": cosine in [-1, 1], "dense_rank": 3,
             "bm25": BM25 >= 0, "bm25_rank": 1}; a component that did not find the passage is absent.
+        cosines: similarity of each of the passage's sentences to the query, in [-1, 1].
+        readings: one for each of the passage's sentences once it was read for the query, else empty.
+        also: near-duplicates of its article that this hit speaks for.
     """
 
     passage: Passage
     score: float
     rank: int
     scores: Mapping[str, float] = field(default_factory=dict)
+    cosines: tuple[float, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    also: tuple[ArticleMeta, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A pointer from a claim to a passage, with the verbatim quote as offsets.
+    """A view of the words of a hit.
 
     Attributes:
-        number: 1-based number of the passage in the answer's evidence, as shown in "[1]".
-        passage: the passage cited.
-        start, end: offsets of the quote in the article's text, within the passage.
+        start, end: offsets of the quote in the article's text, within the hit's passage.
     """
 
-    number: int
-    passage: Passage
+    hit: Hit
     start: int
     end: int
 
     @property
+    def number(self) -> int:
+        """The hit's rank, shown as "[1]"."""
+        return self.hit.rank
+
+    @property
+    def passage(self) -> Passage:
+        """The passage cited."""
+        return self.hit.passage
+
+    @property
+    def article(self) -> ArticleMeta:
+        """The article cited."""
+        return self.hit.passage.article
+
+    @property
     def quote(self) -> str:
         """The verbatim quote: a slice of the passage, never text that a model typed."""
-        return self.passage.text[self.start - self.passage.start : self.end - self.passage.start]
+        return self.hit.passage.slice(self.start, self.end)
+
+
+VerdictLabel = Literal["supported", "not found", "contradicted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,30 +327,84 @@ class Claim:
 
     Attributes:
         text: the sentence.
-        citations: what it rests on.
-        support: share in [0, 1] of the claim's content words found in the cited passages.
+        citations: the sentences that it rests on, those that support it best first.
+        verdict: "verbatim" for a quote, else what the judge found.
+        support: probability in [0, 1] that what is cited supports it; 1 for a quote.
         problems: what the check found, in words for people; empty means that the check passed.
-        dangling: numbers that the model cited and that no passage has.
+        part: index of the part of the question that it answers, 0 when there is one.
     """
 
     text: str
     citations: tuple[Citation, ...]
-    support: float = 0.0
+    verdict: VerdictLabel | Literal["verbatim"] = "verbatim"
+    support: float = 1.0
     problems: tuple[str, ...] = ()
-    dangling: tuple[int, ...] = ()
+    part: int = 0
 
     @property
     def checked(self) -> bool:
-        """True when the check found nothing wrong."""
-        return not self.problems
+        """True when a judge found it supported by what it cites and nothing wrong with it."""
+        return self.verdict == "supported" and not self.problems
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One side of a disagreement: a value and the citations that give it."""
+    """One side of a disagreement: a value and the citations that give it.
+
+    Attributes:
+        probability: in [0, 1], of the best of its sentences.
+        withdrawn: whether a correction withdrew it.
+    """
 
     value: str
     citations: tuple[Citation, ...]
+    probability: float = 1.0
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sentence of a hit as evidence for a query.
+
+    Attributes:
+        citation: the whole sentence.
+        probability: in [0, 1], that it answers the query; calibrated, see models/probability.
+        span: its words that answer, as the reader reads them; None when it reads none.
+    """
+
+    citation: Citation
+    probability: float
+    span: Citation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the hits hold for one query; nothing of it depends on a threshold.
+
+    Attributes:
+        ranked: the sentences of the hits, likeliest answer first; one that stands in two passages counts once.
+        values: the different values that articles give for what is asked, likeliest first; one where they agree.
+    """
+
+    query: Query
+    hits: tuple[Hit, ...]
+    ranked: tuple[Candidate, ...]
+    values: tuple[Version, ...] = ()
+
+    @property
+    def probability(self) -> float:
+        """That of the best sentence."""
+        return self.ranked[0].probability if self.ranked else 0.0
+
+    def above(self, threshold: float) -> tuple[Candidate, ...]:
+        """The sentences whose probability is at least `threshold`, best first."""
+        return tuple(c for c in self.ranked if c.probability >= threshold)
+
+    def versions(self, threshold: float) -> tuple[Version, ...]:
+        """The values that differ and are at least that likely; empty unless two articles give two of them."""
+        likely = tuple(value for value in self.values if value.probability >= threshold)
+        articles = {citation.article.id for value in likely for citation in value.citations}
+        return likely if len(likely) > 1 and len(articles) > 1 else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,32 +413,34 @@ class Answer:
 
     Attributes:
         question: as asked.
-        standalone: the question that was searched (differs for follow-ups).
-        kind: "model" (a language model wrote it), "extracts" (verbatim sentences) or "abstention".
-        model: the name of what answered, e.g. "SmolLM2-135M-Instruct" or "extracts".
+        query: what was searched.
+        kind: "model" (a language model wrote it), "extracts" (verbatim sentences), "count" (counted in the index) or
+            "abstention".
+        model: the name of what answered, e.g. "qwen2.5-coder-1.5b" or "extracts".
         claims: in order; empty for an abstention.
+        hits: the evidence; citation n points to the hit of rank n.
         extracts: the best-supporting sentences, verbatim, shown beside a model's answer.
-        short: the very words of the articles that answer, as the extractive reader found them; one for each version
-            where articles differ, empty when there is no reader.
+        short: the very words of the articles that answer a factoid; one for each version where articles differ.
         versions: two or more when articles disagree on the value asked for, else empty.
-        hits: the evidence in the order of its numbers: citation n points to hits[n - 1].
-        notes: lines a person should read (fallbacks, truncation), possibly empty.
-        confidence: the best sentence's score, higher is surer; the bot abstains below its threshold.
-        timings: seconds, e.g. {"search": .., "first_token": .., "total": ..}.
+        unanswered: the parts of the question that nothing answers, where others are answered.
+        notes: lines a person should read (fallbacks, truncation, what was understood), possibly empty.
+        probability: in [0, 1], that the best sentence answers; the bot abstains below its threshold.
+        timings: seconds, e.g. {"search": .., "evidence": .., "first_token": .., "total": ..}.
         usage: tokens, e.g. {"prompt": .., "completion": ..}.
     """
 
     question: str
-    standalone: str
-    kind: Literal["model", "extracts", "abstention"]
+    query: Query
+    kind: Literal["model", "extracts", "count", "abstention"]
     model: str
     claims: tuple[Claim, ...]
     hits: tuple[Hit, ...]
     extracts: tuple[Claim, ...] = ()
     short: tuple[Citation, ...] = ()
     versions: tuple[Version, ...] = ()
+    unanswered: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    confidence: float = 0.0
+    probability: float = 0.0
     timings: Mapping[str, float] = field(default_factory=dict)
     usage: Mapping[str, int] = field(default_factory=dict)
 
@@ -214,6 +450,11 @@ class Answer:
         return self.kind == "abstention"
 
     @property
+    def standalone(self) -> str:
+        """The question that was searched (differs for follow-ups)."""
+        return self.query.text
+
+    @property
     def text(self) -> str:
         """The answer as shown: each claim followed by its citation marks."""
         if self.abstained:
@@ -221,41 +462,21 @@ class Answer:
         return " ".join(render_claim(claim) for claim in self.claims)
 
     def to_dict(self) -> dict[str, Any]:
-        """The whole answer as JSON-ready values; quotes and `text` are included."""
-        data = asdict(self)
-        data["text"] = self.text
-        for name in ("claims", "extracts"):
-            for raw, claim in zip(data[name], getattr(self, name), strict=True):
-                _add_quotes(raw, claim.citations)
-                raw["checked"] = claim.checked
-        _add_quotes({"citations": data["short"]}, self.short)
-        for raw, version in zip(data["versions"], self.versions, strict=True):
-            _add_quotes(raw, version.citations)
-        plain: dict[str, Any] = json.loads(json.dumps(data, default=_plain))
-        return plain
+        """The whole answer as JSON-ready values, see `rag.jsonform`."""
+        from rag.jsonform import answer_to_dict
+
+        return answer_to_dict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Answer:
-        """The answer that `to_dict` wrote.
+        """The answer that `to_dict` wrote, also that of an earlier version.
 
         Raises:
             KeyError, TypeError, ValueError: the data is not of that form.
         """
-        return cls(
-            question=data["question"],
-            standalone=data["standalone"],
-            kind=data["kind"],
-            model=data["model"],
-            claims=tuple(map(_claim, data["claims"])),
-            hits=tuple(Hit(_passage(h["passage"]), h["score"], h["rank"], h["scores"]) for h in data["hits"]),
-            extracts=tuple(map(_claim, data["extracts"])),
-            short=tuple(map(_citation, data["short"])),
-            versions=tuple(Version(v["value"], tuple(map(_citation, v["citations"]))) for v in data["versions"]),
-            notes=tuple(data["notes"]),
-            confidence=data.get("confidence", 0.0),  # conversations saved before there was one
-            timings=data["timings"],
-            usage=data["usage"],
-        )
+        from rag.jsonform import answer_from_dict
+
+        return answer_from_dict(data)
 
 
 def render_claim(claim: Claim) -> str:
@@ -265,33 +486,6 @@ def render_claim(claim: Claim) -> str:
     end = body[-1] if body and body[-1] in ".!?" else ""
     stem = body[: -len(end)] if end else body
     return f"{stem} {marks}{end or '.'}" if marks else body
-
-
-def _add_quotes(raw: dict[str, Any], citations: tuple[Citation, ...]) -> None:
-    for raw_citation, citation in zip(raw["citations"], citations, strict=True):
-        raw_citation["quote"] = citation.quote
-
-
-def _passage(data: Mapping[str, Any]) -> Passage:
-    published = date.fromisoformat(data["published"]) if data["published"] else None
-    return Passage(**{**data, "published": published})
-
-
-def _citation(data: Mapping[str, Any]) -> Citation:
-    return Citation(data["number"], _passage(data["passage"]), data["start"], data["end"])
-
-
-def _claim(data: Mapping[str, Any]) -> Claim:
-    return Claim(data["text"], tuple(map(_citation, data["citations"])), data["support"], tuple(data["problems"]),
-                 tuple(data.get("dangling", ())))  # fmt: skip
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 @dataclass(frozen=True, slots=True)

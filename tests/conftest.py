@@ -73,6 +73,12 @@ class LetterEmbedder:
         rows[rows.sum(axis=1) == 0] = (0, 0, 1)
         return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
+    def encode_spans(self, texts: Sequence[str], spans: Any) -> Any:
+        parts = [
+            self.encode([text[a:b] for a, b in each], kind="passage") for text, each in zip(texts, spans, strict=True)
+        ]
+        return self.encode(texts, kind="passage"), parts
+
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 

@@ -7,13 +7,13 @@ from datetime import date
 
 import numpy as np
 import pytest
-
-from rag.models.llama import LlamaGenerator
-from rag.models.catalogue import embedded_path, shipped_adapter
 from rag.answering.prompt import build_grammar, build_messages
 from rag.answering.suggest import suggest
-from rag.resources import resource
+
+from rag.models.catalogue import embedded_path, shipped_adapter
+from rag.models.llama import LlamaGenerator
 from rag.models.reader import shipped_reader
+from rag.resources import resource
 from rag.types import ABSTENTION, Passage
 from training.export_adapter import shipped_matrices
 

@@ -9,14 +9,14 @@ from threading import Event
 from typing import Any
 
 import pytest
+from rag.answering.evidence import asked_for
 
 from rag.answering.bot import Bot
-from rag.answering.evidence import asked_for
-from rag.models.generator import Message
 from rag.answering.show import show_answer
 from rag.articles import load
 from rag.errors import InputError, ModelError, ModelMissing
 from rag.indexing.build import build_index
+from rag.models.generator import Message
 from rag.models.reader import shipped_reader
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from rag.answering.bot import Bot
-from rag.models.generator import Message
 from rag.errors import InputError, ModelError, SettingsError
 from rag.evaluation.cache import AnswerCache
 from rag.evaluation.calibrate import calibrate
@@ -23,6 +22,7 @@ from rag.evaluation.folder import bless, read_run, write_run
 from rag.evaluation.gold import Evidence, GoldItem, read_gold
 from rag.evaluation.runner import Report, run
 from rag.evaluation.thresholds import violations
+from rag.models.generator import Message
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
 from rag.types import Answer, Citation, Claim, Hit, Passage

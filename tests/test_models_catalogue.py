@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from rag.doctor import EMBEDDED_SHA256, checks
+from rag.errors import DownloadFailed, ModelBroken, ModelMissing
 from rag.models.catalogue import (
     PRESETS,
     embedded_path,
@@ -16,8 +18,6 @@ from rag.models.catalogue import (
     quick_embedded,
     verify,
 )
-from rag.doctor import EMBEDDED_SHA256, checks
-from rag.errors import DownloadFailed, ModelBroken, ModelMissing
 from rag.settings import Settings
 
 

@@ -14,10 +14,10 @@ from threading import Event, Thread
 import httpx
 import pytest
 
+from rag.errors import EndpointError, InputError
 from rag.models.endpoint import EndpointGenerator
 from rag.models.generator import Message
 from rag.models.llama import LlamaGenerator
-from rag.errors import EndpointError, InputError
 
 ASK: list[Message] = [{"role": "user", "content": "Who mediated?"}]
 

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rag.answering.prompt import build_grammar
 from tiny_gguf import CONTEXT, DIM, HEADS, HIDDEN, LAYERS, VOCAB, weights, write_tiny_gguf
 
-from rag.models.generator import Message
-from rag.models.llama import LlamaGenerator, check_gguf, requantise
-from rag.models.catalogue import embedded_path
-from rag.models.probe import _key, probe
-from rag.answering.prompt import build_grammar
 from rag.errors import InputError, ModelBroken, ModelCrashed, ModelError, ModelMissing
 from rag.language.words import STOP_WORDS
+from rag.models.catalogue import embedded_path
+from rag.models.generator import Message
+from rag.models.llama import LlamaGenerator, check_gguf, requantise
+from rag.models.probe import _key, probe
 
 ASK: list[Message] = [{"role": "user", "content": "Who mediated?"}]
 ANSWER = re.compile(r"The articles do not say\.|[^\n]+ (\[[1-3]\]){1,3}(\n[^\n]+ (\[[1-3]\]){1,3})*")

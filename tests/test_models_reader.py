@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from rag.answering.claims import check_reading
+
 from rag.errors import ModelBroken, ModelMissing
-from rag.resources import resource
 from rag.models.reader import Reader, verify_reader
+from rag.resources import resource
 from rag.types import Citation, Claim, Passage
 
 FOLDER = resource("models", "reader")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rag.answering.bot import Bot
-from rag.page.examples import example_questions
 from rag.models.reader import shipped_reader
+from rag.page.examples import example_questions
 from rag.settings import Settings
 from rag.types import Article
 

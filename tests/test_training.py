@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from rag.models.embedder import SentenceTransformerEmbedder, packaged_model_folder
-from rag.resources import resource
 from rag.models.reader import Reader
+from rag.resources import resource
 from training import negatives
 from training.adapter import shared_prefix, unaided
 from training.adapter_data import reply

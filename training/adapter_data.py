@@ -18,15 +18,15 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-
 from rag.answering.evidence import whole_span
-from rag.models.llama import LlamaGenerator
-from rag.models.catalogue import embedded_path
 from rag.answering.prompt import build_messages
 from rag.answering.suggest import suggest
-from rag.models.embedder import SentenceTransformerEmbedder
-from rag.models.reader import Reader
+
 from rag.language.words import content_stems, sentences
+from rag.models.catalogue import embedded_path
+from rag.models.embedder import SentenceTransformerEmbedder
+from rag.models.llama import LlamaGenerator
+from rag.models.reader import Reader
 from rag.types import ABSTENTION, Passage
 from training.negatives import Pool, holds_answer, opposite, swapped_name, without_answer
 from training.reader_data import _quiz, _safe

@@ -24,16 +24,16 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-
-from rag.answering.bot import MOST_SHOWN, MOST_WORDS, prepare
 from rag.answering.claims import parse_claims
 from rag.answering.evidence import Evidence, pack, weigh
-from rag.models.llama import LlamaGenerator
-from rag.models.catalogue import quick_embedded
-from rag.models.probe import probe
+
+from rag.answering.bot import MOST_SHOWN, MOST_WORDS, prepare
 from rag.evaluation.metrics import contains, wilson
-from rag.models.embedder import SentenceTransformerEmbedder
 from rag.indexing.splitter import split
+from rag.models.catalogue import quick_embedded
+from rag.models.embedder import SentenceTransformerEmbedder
+from rag.models.llama import LlamaGenerator
+from rag.models.probe import probe
 from rag.models.reader import Reader
 from rag.settings import Settings
 from rag.types import ABSTENTION, Article, Hit, Passage

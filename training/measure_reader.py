@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
 from rag.answering.claims import check_reading
-from rag.models.reader import Reader
+
 from rag.language.words import content_stems
+from rag.models.reader import Reader
 from rag.types import Citation, Claim, Passage
 from training.sources import squad
 

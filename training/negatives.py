@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from rag.language.words import sentences
 from rag.models.embedder import Embedder
 from rag.retrieval.retriever import fuse
-from rag.language.words import sentences
 from training.sources import Example, words
 
 _OPPOSITES = [

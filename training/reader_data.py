@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from rag.models.embedder import SentenceTransformerEmbedder, packaged_model_folder
 from rag.language.words import content_stems
+from rag.models.embedder import SentenceTransformerEmbedder, packaged_model_folder
 from training import negatives
 from training.sources import HELD_OUT_FROM, Example, Guard, guard, held_out_articles, news, qamr, squad
 

@@ -14,11 +14,11 @@ def metadata(hit: Hit) -> dict[str, str | int | float]:
     """
     passage = hit.passage
     return {
-        "article_id": passage.article_id,
-        "title": passage.title,
-        "source": passage.source,
-        "published": passage.published.isoformat() if passage.published else "",
-        "url": passage.url or "",
+        "article_id": passage.article.id,
+        "title": passage.article.title,
+        "source": passage.article.source,
+        "published": passage.article.published.isoformat() if passage.article.published else "",
+        "url": passage.article.url or "",
         "start": passage.start,
         "end": passage.end,
         "score": hit.score,

@@ -1,4 +1,4 @@
-"""Question in, checked answer out. The one place where search, evidence, model and checks meet.
+"""Question in, judged answer out. The one place where search, reading, model and judge meet.
 
 Knows nothing about pages, files of articles or gold sets.
 """
@@ -7,32 +7,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from threading import Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from rag.answering.claims import check_claim, check_reading, parse_claims
-from rag.answering.evidence import SURE, pack, weigh
-from rag.models.generator import Generator, Message
-from rag.answering.prompt import admitted_words, build_grammar, fit
-from rag.language.standalone import standalone
-from rag.answering.suggest import suggest
-from rag.errors import InputError, ModelCrashed, ModelError
-from rag.retrieval.retriever import Retriever
+from rag.answering.extracts import Extract, extract
+from rag.answering.finding import find, read, shipped_probability
+from rag.answering.understand import understand
+from rag.answering.writing import abstains, claims_of, excerpts, fit, judge_claim
+from rag.errors import ModelCrashed, ModelError
+from rag.language.words import content_stems
+from rag.models.generator import Generator
+from rag.retrieval.retriever import Retriever, Searcher
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
-from rag.types import ABSTENTION, Answer, Claim, Passage
+from rag.types import FACTOID_KINDS, Answer, Citation, Claim, Finding, Hit, Query
 
 if TYPE_CHECKING:
+    from rag.models.judge import Judge
     from rag.models.reader import Reader
 
-#: Passages put before the model; more costs time to first token on a CPU and distracts a small model.
-MOST_SHOWN = 4
-#: Words of them, once they are cut down to the sentences that matter.
-MOST_WORDS = 140
-#: Said on every answer of a server that does not follow grammars.
-FREE = "This server does not follow the grammar of answers, so claims may lack citations; those are marked."
+#: Seconds of reading that an answer may take before its first word: what a model is shown is cut to what it reads in
+#: them. A factoid needs a few sentences only.
+READ_SECONDS, READ_SECONDS_FACTOID = 5.0, 1.5
+#: Tokens that a model is shown at least.
+LEAST_SHOWN = 160
 
 
 class Bot:
@@ -41,21 +42,24 @@ class Bot:
     Args:
         retriever: where passages come from.
         generator: the language model; None answers with extracts.
-        reader: finds short answers and the sentences that matter; None does with words and embeddings alone.
+        reader: finds the words that answer; None does with words and embeddings alone.
+        judge: holds each claim against what it cites; None leaves it to numbers, dates, names and words.
         notes: lines to put on every answer, e.g. why there is no language model.
     """
 
     def __init__(
         self,
-        retriever: Retriever,
+        retriever: Searcher,
         generator: Generator | None = None,
         *,
         reader: Reader | None = None,
+        judge: Judge | None = None,
         notes: Sequence[str] = (),
     ) -> None:
         self.retriever = retriever
         self.generator = generator
         self.reader = reader
+        self.judge = judge
         self.settings = retriever.settings
         self.notes = tuple(notes)
 
@@ -65,8 +69,8 @@ class Bot:
     ) -> Bot:
         """Open an index and a model; both default to the settings.
 
-        A model that was asked for by name and fails is an error; the embedded default falls back to extracts and says
-        so on every answer.
+        A model that was asked for by name and fails is an error; a default falls back to extracts and says so on every
+        answer.
 
         Raises:
             IndexError_: no usable index.
@@ -82,39 +86,34 @@ class Bot:
 
     @classmethod
     def around(
-        cls, retriever: Retriever, settings: Settings, *, reader: Reader | None = None, must: bool = True
+        cls,
+        retriever: Searcher,
+        settings: Settings,
+        *,
+        parts: tuple[Reader | None, Judge | None] | None = None,
+        must: bool = True,
     ) -> Bot:
         """A bot around an open retriever, with the model that the settings name.
 
         Args:
-            reader: one that is open already; else the shipped one is opened.
+            parts: a reader and a judge that are open already; else the shipped ones are opened.
             must: whether a crash of the embedded model is an error rather than a reason for extracts.
 
         Raises:
             ModelError: the model that was asked for cannot be used.
         """
-        notes = []
-        if reader is None:
-            try:
-                from rag.models.reader import shipped_reader
-
-                reader = shipped_reader()
-            except ModelError as error:
-                notes.append(f"Without the reader, answers are worse: {error}")
+        notes: list[str] = []
+        reader, judge = parts or (_reader(notes), _judge(notes))
         if settings.model == EXTRACTS:
-            return cls(retriever, reader=reader, notes=notes)
+            return cls(retriever, notes=notes, reader=reader, judge=judge)
         from rag.models.catalogue import open_generator
 
         try:
-            generator = open_generator(settings)
-            # A server may take a grammar and not follow it, without a word.
-            if getattr(generator, "grammar_binds", True) is False:
-                notes.append(FREE)
-            return cls(retriever, generator, reader=reader, notes=notes)
+            return cls(retriever, open_generator(settings), notes=notes, reader=reader, judge=judge)
         except ModelError as error:
             if settings.model != EMBEDDED_MODEL or (isinstance(error, ModelCrashed) and must):
                 raise
-            return cls(retriever, reader=reader, notes=[*notes, f"Extracts only: {error}"])
+            return cls(retriever, notes=[*notes, f"Extracts only: {error}"], reader=reader, judge=judge)
 
     @property
     def model(self) -> str:
@@ -123,102 +122,69 @@ class Bot:
 
     def ask(
         self,
-        question: str,
+        question: str | Query,
         *,
-        k: int | None = None,
-        source: str | Sequence[str] | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        as_of: date | str | None = None,
         history: Sequence[Answer] = (),
         stop: Event | None = None,
+        **filters: Any,
     ) -> Answer:
-        """The checked answer to one question; see `stream` for arguments and errors."""
-        for piece in self.stream(
-            question, k=k, source=source, since=since, until=until, as_of=as_of, history=history, stop=stop
-        ):
+        """The judged answer to one question; see `stream` for arguments and errors."""
+        last: Answer | None = None
+        for piece in self.stream(question, history=history, stop=stop, **filters):
             if isinstance(piece, Answer):
-                return piece
-        raise AssertionError("stream ends with an Answer")  # pragma: no cover
+                last = piece
+        assert last is not None
+        return last
 
     def stream(
         self,
-        question: str,
+        question: str | Query,
         *,
-        k: int | None = None,
-        source: str | Sequence[str] | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        as_of: date | str | None = None,
         history: Sequence[Answer] = (),
         stop: Event | None = None,
+        k: int | None = None,
+        source: str | Sequence[str] | None = None,
+        since: date | str | None = None,
+        until: date | str | None = None,
+        as_of: date | str | None = None,
+        undated: bool = False,
     ) -> Iterator[str | Answer]:
-        """Yield the model's words as they come, then the checked Answer, last and once.
+        """Yield the evidence as an Answer as soon as it is there, the model's words as they come, then the Answer.
+
+        The last Answer is the whole one; without a language model it is the only one.
 
         Args:
-            question: 1 to 2,000 characters.
-            k: passages to retrieve, default from the settings.
-            source, since, until: filters, see `Retriever.search`.
-            as_of: the day on which it is asked; articles near it are preferred.
+            question: what a person typed, or a Query, which brings its own filters.
             history: earlier answers of the conversation, oldest first, for follow-ups such as "and where?".
-            stop: when set, the model stops and what it wrote so far is checked.
+            stop: when set, the model stops and what it wrote so far is judged.
+            k, source, since, until, as_of, undated: see `Query.of`.
 
         Raises:
             InputError: an empty or overlong question, or filters that make no sense.
         """
-        asked = check_question(question)
-        question = standalone(asked, history)
-        started = time.perf_counter()
-        hits = self.retriever.search(question, k=k, source=source, since=since, until=until, as_of=as_of)
-        timings = {"search": time.perf_counter() - started}
-        evidence = weigh(question, hits, self.retriever.embedder, self.reader, self.settings.threshold)
-        timings["evidence"] = time.perf_counter() - started - timings["search"]
-
-        def answer(
-            kind: Literal["model", "extracts", "abstention"], claims: Sequence[Claim] = (), **parts: Any
-        ) -> Answer:
-            timings["total"] = time.perf_counter() - started
-            values: dict[str, Any] = {
-                "model": self.model,
-                "short": evidence.short if claims else (),
-                "versions": evidence.versions,
-                "notes": self.notes,
-                "confidence": evidence.confidence,
-            } | parts
-            return Answer(asked, question, kind, claims=tuple(claims), hits=evidence.hits, timings=timings, **values)
-
-        if not evidence.extracts:
-            # Nothing in the hits speaks of it: a small model would invent, so it is not asked.
-            yield answer("abstention", versions=())
-            return
-        if self.generator is None:
-            yield answer("extracts", evidence.extracts)
-            return
-        try:
-            room = self.generator.context_tokens - self.settings.answer_tokens
-            packed = pack(evidence, passages=MOST_SHOWN, words=MOST_WORDS)
-            messages, shown, grammar = prepare(
-                self.generator, question, packed, self.reader, confidence=evidence.confidence, room=room
+        if isinstance(question, str):
+            question = Query.of(
+                question,
+                k=self.settings.k if k is None else k,
+                source=source,
+                since=since,
+                until=until,
+                as_of=as_of,
+                undated=undated,
             )
-            written, pieces = "", 0
-            for piece in self.generator.stream(
-                messages, grammar=grammar, max_tokens=self.settings.answer_tokens, stop=stop
-            ):
-                timings.setdefault("first_token", time.perf_counter() - started)
-                written, pieces = written + piece, pieces + 1
-                yield piece
-        except ModelError as error:
-            note = f"The language model failed, so these are extracts: {error}"
-            yield answer("extracts", evidence.extracts, model=EXTRACTS, notes=(*self.notes, note))
+        run = _Run(self, question, understand(question, history))
+        draft = run.gather()
+        if self.generator is None or draft.kind == "count" or not run.worth_writing():
+            yield draft
             return
-        usage = {"prompt": self.generator.count_tokens(messages), "completion": pieces}
-        claims = [check_claim(claim) for claim in parse_claims(written, evidence.hits[:shown])]
-        if self.reader:
-            claims = [check_reading(claim, question, self.reader) for claim in claims]
-        if not claims or written.strip().startswith(ABSTENTION):
-            yield answer("abstention", extracts=evidence.extracts, versions=(), usage=usage)
-            return
-        yield answer("model", claims, extracts=evidence.extracts, usage=usage)
+        yield draft
+        yield from run.write(self.generator, stop)
+
+    @property
+    def threshold(self) -> float:
+        """The least probability at which a best sentence counts as an answer."""
+        given = self.settings.threshold
+        return shipped_probability().threshold if given is None else given
 
     def close(self) -> None:
         """Free the model and the index."""
@@ -235,46 +201,139 @@ class Bot:
         self.close()
 
 
-def prepare(
-    generator: Generator,
-    question: str,
-    packed: Sequence[Passage],
-    reader: Reader | None,
-    *,
-    confidence: float,
-    room: int,
-) -> tuple[list[Message], int, str]:
-    """What a language model is asked: the prompt, how many of the passages are in it, the grammar of its answer.
+@dataclass(slots=True)
+class _Run:
+    """One question on its way: what was found, and what is said."""
 
-    Args:
-        reader: whose suggestions our adapter is given; None gives it none.
-        confidence: the evidence's; from `SURE` on our adapter must answer. SURE was set on scores with a reader, so
-            without one the model alone decides.
-        room: most tokens the prompt may take.
+    bot: Bot
+    asked: Query
+    query: Query
+    started: float = field(default_factory=time.perf_counter)
+    timings: dict[str, float] = field(default_factory=dict)
+    hits: tuple[Hit, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    extracts: tuple[Extract, ...] = ()
 
-    Raises:
-        InputError: not even one passage fits beside the question.
-    """
-    ours = getattr(generator, "takes_suggestions", False)
-    found = suggest(question, packed, reader) if reader and ours else []
-    messages, shown = fit(question, packed, found, room=room, count_tokens=generator.count_tokens)
-    grammar = build_grammar(
-        shown,
-        abstention=not (ours and reader and confidence >= SURE),
-        words=admitted_words(question, packed[:shown]) if ours else (),
-    )
-    return messages, shown, grammar
+    def gather(self) -> Answer:
+        """Search, read and find for each part of the question; the answer in the articles' own words."""
+        bot, parts = self.bot, self.query.parts or (self.query,)
+        found = [bot.retriever.search(part) for part in parts]
+        self.timings["search"] = time.perf_counter() - self.started
+        self.hits, by_part = _merge(found)
+        if bot.reader:
+            read_hits = [read(part, hits, bot.reader) for part, hits in zip(parts, by_part, strict=True)]
+        else:
+            read_hits = [tuple(hits) for hits in by_part]
+        if len(parts) == 1:
+            self.hits = read_hits[0]
+        self.findings = tuple(find(part, hits) for part, hits in zip(parts, read_hits, strict=True))
+        self.extracts = tuple(extract(f, bot.threshold, n) for n, f in enumerate(self.findings))
+        self.timings["evidence"] = time.perf_counter() - self.started
+        claims = [claim for each in self.extracts for claim in each.claims]
+        return self.answer("extracts" if claims else "abstention", claims, model=EXTRACTS)
+
+    def worth_writing(self) -> bool:
+        """Whether the articles may hold an answer at all, so that a model is asked."""
+        return bool(self.hits)
+
+    def write(self, generator: Generator, stop: Event | None) -> Iterator[str | Answer]:
+        """The model's words, then the judged answer."""
+        settings = self.bot.settings
+        try:
+            room = generator.context_tokens - settings.answer_tokens
+            tokens = min(room, max(LEAST_SHOWN, int(self._seconds() * getattr(generator, "read_rate", 120))))
+            shown = excerpts(self.findings, tokens, _about_tokens)
+            messages, shown = fit(self.query, shown, room, generator.count_tokens)
+            written, pieces = "", 0
+            for piece in generator.stream(messages, max_tokens=settings.answer_tokens, stop=stop):
+                self.timings.setdefault("first_token", time.perf_counter() - self.started)
+                written, pieces = written + piece, pieces + 1
+                yield piece
+        except ModelError as error:
+            note = f"The language model failed, so these are extracts: {error}"
+            claims = [claim for each in self.extracts for claim in each.claims]
+            yield self.answer("extracts" if claims else "abstention", claims, model=EXTRACTS, notes=(note,))
+            return
+        usage = {"prompt": generator.count_tokens(messages), "completion": pieces}
+        sentences = [citation for excerpt in shown for citation in excerpt.sentences]
+        claims = [judge_claim(text, sentences, self.bot.judge) for text in claims_of(written)]
+        quotes = tuple(claim for each in self.extracts for claim in each.claims)
+        if abstains(written) or not claims:
+            yield self.answer("abstention", extracts=quotes, usage=usage)
+            return
+        yield self.answer("model", claims, extracts=quotes, usage=usage, short=self._agreed(written))
+
+    def _seconds(self) -> float:
+        factoid = self.query.kind in FACTOID_KINDS and not self.query.parts
+        return READ_SECONDS_FACTOID if factoid else READ_SECONDS
+
+    def _agreed(self, written: str) -> tuple[Citation, ...]:
+        """The short answers that the model's words hold too; of versions, all when it holds one."""
+        said = set(content_stems(written))
+        kept: list[Citation] = []
+        for each in self.extracts:
+            agreeing = [span for span in each.short if set(content_stems(span.quote)) <= said]
+            kept += each.short if agreeing and each.versions else agreeing
+        return tuple(kept)
+
+    def answer(
+        self, kind: Literal["model", "extracts", "abstention"], claims: Sequence[Claim] = (), **parts: Any
+    ) -> Answer:
+        """An Answer with what is known so far."""
+        self.timings["total"] = time.perf_counter() - self.started
+        said = {claim.part for claim in claims}
+        silent = () if kind == "model" else tuple(p.text for n, p in enumerate(self.query.parts) if n not in said)
+        values: dict[str, Any] = {
+            "model": self.bot.model,
+            "short": tuple(span for each in self.extracts for span in each.short) if claims else (),
+            "versions": tuple(v for each in self.extracts for v in each.versions) if claims else (),
+            "unanswered": silent if claims else (),
+            "probability": max((finding.probability for finding in self.findings), default=0.0),
+        } | parts
+        notes = (*self.query.understood, *self.bot.notes, *values.pop("notes", ()))
+        notes += tuple(f"The articles do not say: {question}" for question in values["unanswered"])
+        return Answer(
+            self.asked.text, self.query, kind, claims=tuple(claims), hits=self.hits, notes=notes,
+            timings=dict(self.timings), **values,
+        )  # fmt: skip
 
 
-def check_question(question: str) -> str:
-    """The question without outer white space.
+def _merge(found: Sequence[Sequence[Hit]]) -> tuple[tuple[Hit, ...], list[list[Hit]]]:
+    """The hits of several searches as one list ranked anew, and each search's own hits with those ranks."""
+    if len(found) == 1:
+        return tuple(found[0]), [list(found[0])]
+    ranks: dict[str, int] = {}
+    for place in range(max(map(len, found), default=0)):
+        for hits in found:
+            if place < len(hits):
+                ranks.setdefault(hits[place].passage.id, len(ranks) + 1)
+    by_part = [[replace(hit, rank=ranks[hit.passage.id]) for hit in hits] for hits in found]
+    every = {hit.rank: hit for hits in by_part for hit in hits}
+    return tuple(every[rank] for rank in sorted(every)), by_part
 
-    Raises:
-        InputError: it is empty, has no letter or digit, or is longer than 2,000 characters.
-    """
-    question = question.strip()
-    if not any(c.isalnum() for c in question):
-        raise InputError("The question is empty.", 'Ask something, e.g. rag ask "Who mediated?"')
-    if len(question) > 2000:
-        raise InputError(f"The question has {len(question):,} characters; the limit is 2,000.", "Ask in fewer words.")
-    return question
+
+def _about_tokens(text: str) -> int:
+    """Tokens of a text, roughly; the prompt itself is counted by the model."""
+    return len(text) // 4 + 1
+
+
+def _reader(notes: list[str]) -> Reader | None:
+    from rag.models.reader import shipped_reader
+
+    try:
+        return shipped_reader()
+    except ModelError as error:
+        notes.append(f"Without the reader, answers are worse: {error}")
+        return None
+
+
+def _judge(notes: list[str]) -> Judge | None:
+    try:
+        from rag.models.judge import shipped_judge
+
+        return shipped_judge()
+    except ImportError:
+        return None
+    except ModelError as error:
+        notes.append(f"Without the judge, no claim is checked: {error}")
+        return None

@@ -18,8 +18,7 @@ def headline(answer: Answer) -> str:
 
 def describe(citation: Citation) -> str:
     """Title, source and date of what is cited."""
-    passage = citation.passage
-    return f"{passage.title} — {passage.source or 'unknown source'}, {passage.published or 'undated'}"
+    return citation.article.label
 
 
 def short_answer(answer: Answer) -> str:
@@ -49,14 +48,14 @@ def show_answer(answer: Answer) -> str:
     if answer.abstained and answer.hits:
         lines += ["", "Nearest passages:"]
         for number, hit in enumerate(answer.hits[:3], 1):
-            whole = Citation(number, hit.passage, hit.passage.start, hit.passage.end)
+            whole = Citation(hit, hit.passage.start, hit.passage.end)
             lines += [f"  [{number}] {describe(whole)}", f"      “{' '.join(whole.quote.split())}”"]
     elif cited:
         lines += ["", "Sources:"]
         for number, citations in sorted(cited.items()):
             lines.append(f"  [{number}] {describe(citations[0])}")
-            if citations[0].passage.url:
-                lines.append(f"      {citations[0].passage.url}")
+            if citations[0].passage.article.url:
+                lines.append(f"      {citations[0].passage.article.url}")
             lines += [f"      “{' '.join(c.quote.split())}”" for c in citations]
     lines += [f"Note: {note}" for note in answer.notes]
     return "\n".join(lines)

@@ -103,7 +103,7 @@ def format_calibration(found: Calibration, shipped: float) -> str:
 
 
 def _confidence(result: Result) -> float:
-    return result.answer.confidence if result.answer else 0.0
+    return result.answer.probability if result.answer else 0.0
 
 
 def _refused(result: Result, threshold: float) -> bool:

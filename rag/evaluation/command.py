@@ -15,7 +15,7 @@ from typing import Any
 
 from rag import __version__
 from rag.answering.bot import Bot
-from rag.answering.evidence import measured_threshold
+from rag.answering.finding import shipped_probability
 from rag.errors import InputError, ModelMissing
 from rag.evaluation.cache import AnswerCache
 from rag.evaluation.calibrate import Calibration, calibrate
@@ -26,6 +26,7 @@ from rag.evaluation.gold import GoldItem, check_quotes, read_gold
 from rag.evaluation.runner import Metric, Report, run
 from rag.evaluation.thresholds import violations
 from rag.resources import resource
+from rag.retrieval.retriever import Retriever
 from rag.settings import EXTRACTS, Settings
 from rag.types import Progress
 
@@ -86,7 +87,7 @@ def evaluate(
 
         entails = CrossEncoderEntailment(entailment)
     opened = replace(settings, model=EXTRACTS) if retrieval_only else settings
-    with _Opened(opened, path, bundled=gold is None, progress=progress) as (bot, items):
+    with _Opened(opened, path, bundled=gold is None, progress=progress) as (bot, retriever, items):
         if bot.generator and jobs > 1 and not opened.model.startswith(("http://", "https://")):
             raise InputError(
                 "A model on this machine answers one question at a time.",
@@ -95,7 +96,7 @@ def evaluate(
         drawn = _draw(items, limit, seed)
         whole, items = len(drawn) == len(items), drawn
         how: dict[str, Any] = {"jobs": jobs, "seed": seed or 0, "progress": progress}
-        cache = AnswerCache(settings.cache_dir / "eval" / "answers.sqlite", fingerprint(bot), fresh=fresh)
+        cache = AnswerCache(settings.cache_dir / "eval" / "answers.sqlite", fingerprint(bot, retriever), fresh=fresh)
         try:
             report = run(
                 items, bot, model=bot.model, retrieval_only=retrieval_only, answers=cache,
@@ -103,10 +104,10 @@ def evaluate(
             )  # fmt: skip
             measured = {}
             if (whole if controls is None else controls) and not retrieval_only:
-                measured = _controls(bot, items, settings, fresh, how)
+                measured = _controls(bot, retriever, items, settings, fresh, how)
         finally:
             cache.close()
-        about = _about(bot, path, seed, retrieval_only, entailment) | {"limit": None if whole else limit}
+        about = _about(bot, retriever, path, seed, retrieval_only, entailment) | {"limit": None if whole else limit}
     report = replace(report, controls=measured, about=about)
     folder = out or settings.data_dir / "eval" / _folder_name(path, report.model)
     write_run(report, folder)
@@ -157,13 +158,13 @@ def choose_threshold(
     """
     path = gold or bundled_gold()
     open_to_all = replace(settings, threshold=0.0)
-    with _Opened(open_to_all, path, bundled=gold is None, progress=progress) as (bot, items):
-        with_cache = AnswerCache(settings.cache_dir / "eval" / "answers.sqlite", fingerprint(bot))
+    with _Opened(open_to_all, path, bundled=gold is None, progress=progress) as (bot, retriever, items):
+        with_cache = AnswerCache(settings.cache_dir / "eval" / "answers.sqlite", fingerprint(bot, retriever))
         try:
             report = run(items, bot, model=bot.model, answers=with_cache, progress=progress)
         finally:
             with_cache.close()
-        in_use = measured_threshold(bot.reader) if settings.threshold is None else settings.threshold
+        in_use = shipped_probability().threshold if settings.threshold is None else settings.threshold
     return calibrate(report, most_withheld=most_withheld), in_use
 
 
@@ -177,9 +178,9 @@ def table_name(gold: str, model: str, retrieval_only: bool) -> str:
     return f"{gold}.{'retrieval' if retrieval_only else EXTRACTS if model == EXTRACTS else 'model'}"
 
 
-def fingerprint(bot: Bot) -> str:
+def fingerprint(bot: Bot, retriever: Retriever) -> str:
     """sha256 of all that an answer depends on beside the question: articles, settings, model, prompts and this code."""
-    parts = [bot.retriever.fingerprint(), bot.model, _model_file(bot)]
+    parts = [retriever.fingerprint(), bot.model, _model_file(bot)]
     answering = (
         "k",
         "max_per_article",
@@ -234,22 +235,23 @@ class _Opened:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._bot: Bot | None = None
 
-    def __enter__(self) -> tuple[Bot, list[GoldItem]]:
+    def __enter__(self) -> tuple[Bot, Retriever, list[GoldItem]]:
         settings = self._settings
         try:
             if self._bundled:
                 self._folder = tempfile.TemporaryDirectory()
                 settings = replace(settings, index_dir=Path(self._folder.name, "index"))
                 _index_sample(settings, self._progress)
-            bot = self._bot = Bot.open(settings=settings)
+            retriever = Retriever.open(settings=settings)
+            bot = self._bot = Bot.around(retriever, settings)
             if bot.generator is None and settings.model != EXTRACTS:
                 raise ModelMissing(" ".join(bot.notes) or f"{settings.model} cannot be used.", "Try: rag doctor")
-            items = read_gold(self._path, {row.id for row in bot.retriever.articles()})
-            check_quotes(items, lambda id_: bot.retriever.article(id_).text)
+            items = read_gold(self._path, {row.id for row in retriever.articles()})
+            check_quotes(items, lambda id_: retriever.article(id_).text)
         except BaseException:
             self.__exit__()
             raise
-        return bot, items
+        return bot, retriever, items
 
     def __exit__(self, *_: object) -> None:
         if self._bot:
@@ -275,14 +277,16 @@ def _draw(items: list[GoldItem], limit: int | None, seed: int | None) -> list[Go
 
 
 def _controls(
-    bot: Bot, items: list[GoldItem], settings: Settings, fresh: bool, how: dict[str, Any]
+    bot: Bot, retriever: Retriever, items: list[GoldItem], settings: Settings, fresh: bool, how: dict[str, Any]
 ) -> dict[str, dict[str, Metric]]:
     measured = {}
-    for name, arm in arms(bot, items).items():
+    for name, arm in arms(bot, retriever, items).items():
         cache = None
         if name != "constant":
             path = settings.cache_dir / "eval" / "answers.sqlite"
-            cache = AnswerCache(path, f"{fingerprint(bot)} {name}", fresh=fresh, of_item=name == "gold_evidence")
+            cache = AnswerCache(
+                path, f"{fingerprint(bot, retriever)} {name}", fresh=fresh, of_item=name == "gold_evidence"
+            )
         try:
             found = run(items, arm, model=name, answers=cache, stage=f"control: {name.replace('_', ' ')}", **how)
         finally:
@@ -297,8 +301,10 @@ _OF_ARMS = frozenset(
 )
 
 
-def _about(bot: Bot, path: Path, seed: int | None, retrieval_only: bool, entailment: str | None) -> dict[str, Any]:
-    status = bot.retriever.status()
+def _about(
+    bot: Bot, retriever: Retriever, path: Path, seed: int | None, retrieval_only: bool, entailment: str | None
+) -> dict[str, Any]:
+    status = retriever.status()
     return {
         "made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "dateline": __version__,

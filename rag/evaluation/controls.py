@@ -11,72 +11,80 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from rag.answering.bot import Bot
-from rag.models.generator import Generator, Message
 from rag.evaluation.gold import GoldItem
 from rag.evaluation.metrics import is_relevant
-from rag.evaluation.runner import Asker, Searcher
+from rag.evaluation.runner import Asker
 from rag.indexing.splitter import split
-from rag.retrieval.retriever import Retriever
-from rag.types import Answer, Claim, Hit
+from rag.models.generator import Generator, Message
+from rag.retrieval.retriever import Retriever, Searcher
+from rag.settings import Settings
+from rag.types import Answer, Claim, Hit, Query
 
 #: Words of a closed-book answer.
 CLOSED_BOOK_TOKENS = 60
 
 
-def arms(bot: Bot, gold: Sequence[GoldItem]) -> dict[str, Asker]:
+def arms(bot: Bot, retriever: Retriever, gold: Sequence[GoldItem]) -> dict[str, Asker]:
     """The control arms of a bot, by name."""
-    perfect = Bot(GoldRetriever(bot.retriever, gold), bot.generator, reader=bot.reader)
+    nothing = _Nothing(bot.settings)
+    perfect = Bot(GoldRetriever(retriever, gold), bot.generator, reader=bot.reader, judge=bot.judge)
     return {
-        "closed_book": ClosedBook(bot.generator),
+        "closed_book": ClosedBook(bot.generator, nothing),
         "gold_evidence": perfect,
-        "constant": Constant(commonest_answer(gold)),
+        "constant": Constant(commonest_answer(gold), nothing),
     }
 
 
-class GoldRetriever(Retriever):
+class GoldRetriever:
     """Finds the passages that hold the answer, and nothing else; for an unanswerable question, what search finds."""
 
     def __init__(self, retriever: Retriever, gold: Sequence[GoldItem]) -> None:
         self._inner = retriever
         self._items = {(item.question.strip(), frozenset(item.sources)): item for item in gold if item.answerable}
-        self.embedder, self.settings = retriever.embedder, retriever.settings
+        self.settings = retriever.settings
 
-    def search(self, question: str, **how: Any) -> list[Hit]:
+    def search(self, query: Query) -> list[Hit]:
         """See `Retriever.search`; filters hold for unanswerable questions only."""
-        item = self._items.get((question.strip(), frozenset(how.get("source") or ())))
+        item = self._items.get((query.text, frozenset(query.sources)))
         if item is None:
-            return self._inner.search(question, **how)
+            return self._inner.search(query)
         found = []
         for id_ in sorted(item.articles):
             passages = split(
                 self._inner.article(id_),
-                self.embedder.count_tokens,
+                self._inner.embedder.count_tokens,
                 tokens=self.settings.passage_tokens,
                 overlap=self.settings.passage_overlap,
             )
             found += [passage for passage in passages if is_relevant(passage, item)][:2]
-        return [
-            Hit(passage, 1 / rank, rank) for rank, passage in enumerate(found[: how.get("k") or self.settings.k], 1)
-        ]
+        return [Hit(passage, 1 / rank, rank) for rank, passage in enumerate(found[: query.k], 1)]
+
+    def sources(self) -> dict[str, int]:
+        """Those of the retriever within."""
+        return self._inner.sources()
 
     def close(self) -> None:
         """Nothing: the retriever within belongs to somebody else."""
 
 
+@dataclass(frozen=True, slots=True)
 class _Nothing:
     """Search that finds nothing."""
 
-    def search(
-        self, question: str, *, k: int | None = None, source: Sequence[str] | None = None, as_of: date | None = None
-    ) -> list[Hit]:
+    settings: Settings
+
+    def search(self, query: Query) -> list[Hit]:
         """No hit."""
         return []
 
+    def sources(self) -> dict[str, int]:
+        """None."""
+        return {}
 
-NOTHING = _Nothing()
+    def close(self) -> None:
+        """Nothing to free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +92,15 @@ class ClosedBook:
     """The language model asked without passages; without a model it always abstains."""
 
     generator: Generator | None
-    retriever: Searcher = NOTHING
+    retriever: Searcher
 
     def ask(self, question: str, *, source: Sequence[str] | None = None, as_of: date | None = None) -> Answer:
         """What the model says from memory, as one claim without citations."""
         if self.generator is None:
-            return Answer(question, question, "abstention", "closed book", (), ())
+            return Answer(question, Query(question), "abstention", "closed book", (), ())
         asked: list[Message] = [{"role": "user", "content": f"{question}\nAnswer in a few words."}]
         text = "".join(self.generator.stream(asked, max_tokens=CLOSED_BOOK_TOKENS)).strip()
-        return Answer(question, question, "model", self.generator.name, (Claim(text, ()),), ())
+        return Answer(question, Query(question), "model", self.generator.name, (Claim(text, (), "not found", 0.0),), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +108,11 @@ class Constant:
     """The same words to every question."""
 
     text: str
-    retriever: Searcher = NOTHING
+    retriever: Searcher
 
     def ask(self, question: str, *, source: Sequence[str] | None = None, as_of: date | None = None) -> Answer:
         """The words."""
-        return Answer(question, question, "model", "constant", (Claim(self.text, ()),), ())
+        return Answer(question, Query(question), "model", "constant", (Claim(self.text, (), "not found", 0.0),), ())
 
 
 def commonest_answer(gold: Sequence[GoldItem]) -> str:

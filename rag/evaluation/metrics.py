@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from rag.language.values import Day, Number, days, numbers
 from rag.evaluation.gold import GoldItem
 from rag.evaluation.tokens import tokens
+from rag.language.values import Day, Number, days, numbers
 from rag.language.words import content_stems
 from rag.types import Answer, Hit, Passage
 
@@ -95,9 +95,9 @@ def says_forbidden(text: str, item: GoldItem) -> float:
 
 def is_relevant(passage: Passage, item: GoldItem) -> bool:
     """Whether a passage is evidence: of an evidence article, and holding its quote or an accepted answer."""
-    if passage.article_id not in item.articles:
+    if passage.article.id not in item.articles:
         return False
-    quoted = [e.quote for e in item.evidence if e.article == passage.article_id and e.quote]
+    quoted = [e.quote for e in item.evidence if e.article == passage.article.id and e.quote]
     if any(quote in passage.text or passage.text in quote for quote in quoted):
         return True
     return any(_holds(passage.text, alias, anywhere=True) for aliases in item.answers for alias in aliases)
@@ -113,7 +113,7 @@ def judged(hits: Sequence[Hit], item: GoldItem) -> tuple[list[str], set[str]]:
     wanted = {"evidence"} if item.evidence_mode == "any" else {f"evidence {id_}" for id_ in item.articles}
     ranking: list[str] = []
     for hit in hits:
-        piece = "evidence" if item.evidence_mode == "any" else f"evidence {hit.passage.article_id}"
+        piece = "evidence" if item.evidence_mode == "any" else f"evidence {hit.passage.article.id}"
         fresh = piece not in ranking and is_relevant(hit.passage, item)
         ranking.append(piece if fresh else hit.passage.id)
     return ranking, wanted
@@ -172,10 +172,7 @@ def citation_scores(answer: Answer, item: GoldItem) -> dict[str, float]:
     A citation is right when its passage is evidence for the question (`is_relevant`). Precision: the share of all
     citations that are right; recall: the share of claims with a right one. An answer without claims has 0.
     """
-    right = [
-        [*(is_relevant(c.passage, item) for c in claim.citations), *(False for _ in claim.dangling)]
-        for claim in answer.claims
-    ]
+    right = [[is_relevant(c.passage, item) for c in claim.citations] for claim in answer.claims]
     flat = [ok for claim in right for ok in claim]
     precision = sum(flat) / len(flat) if flat else 0.0
     recall = sum(any(claim) for claim in right) / len(right) if right else 0.0
@@ -195,7 +192,7 @@ def entailed_citation_scores(answer: Answer, entails: Callable[[str, str], bool]
     recalled, precise, cited = 0, 0, 0
     for claim in answer.claims:
         passages = list(dict.fromkeys(c.passage.text for c in claim.citations))
-        cited += len(passages) + len(claim.dangling)
+        cited += len(passages)
         if not passages or not entails("\n".join(passages), claim.text):
             continue
         recalled += 1

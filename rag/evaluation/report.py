@@ -43,7 +43,7 @@ def _arm_measures(report: Report) -> list[str]:
 
 def _case(result: Result) -> dict[str, Any]:
     hits = result.answer.hits if result.answer and result.answer.hits else result.hits
-    passages = [{"hit": hit, "evidence": hit.passage.article_id in result.item.articles} for hit in hits]
+    passages = [{"hit": hit, "evidence": hit.passage.article.id in result.item.articles} for hit in hits]
     return {
         "result": result,
         "answers": [" / ".join(aliases) for aliases in result.item.answers],

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 from rag.errors import RagError
 from rag.evaluation import metrics
 from rag.evaluation.gold import GoldItem, digest
+from rag.retrieval.retriever import Searcher
 from rag.settings import EXTRACTS
-from rag.types import Answer, Hit, Progress
+from rag.types import Answer, Hit, Progress, Query
 
 DEPTH = 10
 #: What can go wrong with a question, the first that applies.
@@ -31,16 +32,6 @@ _NO_ANSWER: Mapping[str, float] = {
     **dict.fromkeys("citation_precision citation_recall citation_f1".split(), 0.0),
     "false_abstention": 1.0,
 }
-
-
-class Searcher(Protocol):
-    """What is needed of a retriever."""
-
-    def search(
-        self, question: str, *, k: int | None = None, source: Sequence[str] | None = None, as_of: date | None = None
-    ) -> list[Hit]:
-        """See `Retriever.search`."""
-        ...
 
 
 class Asker(Protocol):
@@ -288,7 +279,8 @@ def _ask(
     except Exception as error:  # a model's library raises whatever it likes; one question is lost, not the run
         failure = f"{type(error).__name__}: {error}"
     try:
-        hits = tuple(bot.retriever.search(item.question, k=DEPTH, **how))
+        query = Query.of(item.question, k=DEPTH, source=item.sources, as_of=item.as_of)
+        hits = tuple(bot.retriever.search(query))
         if item.answerable:
             scores = metrics.retrieval_scores(hits, item)
     except Exception as error:
@@ -360,7 +352,7 @@ def _answered(results: Sequence[Result]) -> tuple[list[float], list[bool], list[
     """Confidence, rightness and cluster of each question that was answered."""
     pairs = [(r, r.answer) for r in results if r.answer and not r.answer.abstained]
     return (
-        [answer.confidence for _, answer in pairs],
+        [answer.probability for _, answer in pairs],
         [r.item.answerable and r.scores.get("value_match", 0.0) == 1.0 for r, _ in pairs],
         [cluster(r.item) for r, _ in pairs],
     )

@@ -10,9 +10,9 @@ from datetime import date
 from pathlib import Path
 
 from rag.indexing.duplicates import DuplicateFinder, signature
-from rag.models.embedder import Embedder, SentenceTransformerEmbedder, verify_packaged_model
-from rag.indexing.splitter import check_passage_tokens, embedded_text, split
+from rag.indexing.splitter import check_passage_tokens, embedded_text, sentence_spans, split
 from rag.indexing.store import ArticleRow, BuildSettings, Store, Writer
+from rag.models.embedder import Embedder, SentenceTransformerEmbedder, verify_packaged_model
 from rag.settings import PACKAGED_EMBEDDING_MODEL, Settings
 from rag.types import Article, Passage, Progress, Refusal
 
@@ -251,13 +251,17 @@ class _Run:
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
-        vectors = self.embedder.encode([embedded_text(p) for _, ps in waiting for p in ps], kind="passage")
+        every = [p for _, ps in waiting for p in ps]
+        vectors, parts = self.embedder.encode_spans(
+            [embedded_text(p) for p in every], [sentence_spans(p) for p in every]
+        )
         at = 0
         for article, passages in waiting:
             self._forget(article.id)
             values = signature(article.text)
             repeats = self._finder.find(article.text, values)
-            self.writer.put(article, passages, vectors[at : at + len(passages)], values, repeats)
+            rows = slice(at, at + len(passages))
+            self.writer.put(article, passages, vectors[rows], parts[rows], values, repeats)
             at += len(passages)
             if repeats:
                 self.near_duplicates.append((article.id, repeats))

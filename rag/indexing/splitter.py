@@ -1,17 +1,17 @@
-"""An article becomes passages with exact offsets. Knows nothing about vectors."""
+"""An article becomes passages: whole sentences, packed up to a number of tokens. Knows nothing about vectors."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from rag.errors import SettingsError
+from rag.language.sentences import cut
 from rag.models.embedder import Embedder
-from rag.types import Article, Passage
+from rag.types import Article, Passage, Sentence
 
-_NOT_SPACE = re.compile(r"\S")
-_SEPARATORS = [r"\n\n", r"\n", r"(?<=[.!?])\s+|(?<=[.!?][\"”’)])\s+", r"(?<=[,;:])\s+", r"\s+", ""]
+#: Where a sentence longer than a passage is cut: at clauses, else words, else anywhere.
+_SEPARATORS = [r"(?<=[,;:、，；])\s*", r"\s+", ""]
 
 
 def check_passage_tokens(embedder: Embedder, passage_tokens: int) -> None:
@@ -27,64 +27,77 @@ def check_passage_tokens(embedder: Embedder, passage_tokens: int) -> None:
         )
 
 
-def split(article: Article, count_tokens: Callable[[str], int], *, tokens: int, overlap: int) -> list[Passage]:
-    """Passages of at most `tokens` tokens, cut at paragraphs, else sentences, else clauses, else words.
+def split(
+    article: Article,
+    count_tokens: Callable[[str], int],
+    *,
+    tokens: int,
+    overlap: int,
+    sentences: Sequence[Sentence] | None = None,
+) -> list[Passage]:
+    """Passages of whole sentences, at most `tokens` tokens each; only a sentence longer than that is cut.
 
-    Every character of the article that is not white space is in at least one passage, and
-    `article.text[p.start:p.end] == p.text` holds for each.
+    Every character of the article that is neither white space nor a bullet is in at least one passage.
 
     Args:
         count_tokens: the embedding model's own count.
         tokens: most tokens of a passage (1 and up).
-        overlap: most tokens shared by neighbours (0 up to half of `tokens`).
+        overlap: most tokens of the sentences that neighbours share (0 up to half of `tokens`).
+        sentences: the article's; default: cut here.
     """
-    from langchain_text_splitters import RecursiveCharacterTextSplitter
+    from langchain_text_splitters import CharacterTextSplitter
 
-    chunks = RecursiveCharacterTextSplitter(
-        separators=_SEPARATORS,
-        is_separator_regex=True,
-        keep_separator="end",
+    if sentences is None:
+        sentences = cut(article.text, article.spans, article.language)
+    count = lru_cache(maxsize=4096)(count_tokens)
+    pieces = [piece for sentence in sentences for piece in _pieces(article.text, sentence, count, tokens)]
+    lengths = [count(article.text[piece.start : piece.end]) for piece in pieces]
+    # The splitter packs the numbers of the pieces, each as long as its piece: so each chunk is a range of pieces.
+    chunks = CharacterTextSplitter(
+        separator=" ",
         chunk_size=tokens,
         chunk_overlap=overlap,
-        length_function=lru_cache(maxsize=4096)(count_tokens),
-    ).split_text(article.text)
-    # A chunk may occur several times. Its true start is at most `latest`, found from the end backwards, and at most
-    # the first character not yet covered; the last place that keeps both bounds is never before the true one, so
-    # each chunk has a place and nothing but white space is left out.
-    latest = [0] * len(chunks)
-    bound = len(article.text)
-    for n in range(len(chunks) - 1, -1, -1):
-        bound = latest[n] = article.text.rfind(chunks[n], 0, bound + len(chunks[n]))
-        if bound < 0:
-            raise AssertionError(f"a passage of {article.id} is not a slice of it")
-        bound -= 1
-    passages: list[Passage] = []
-    end = 0
-    for n, chunk in enumerate(chunks):
-        limit = following.start() if (following := _NOT_SPACE.search(article.text, end)) else end
-        start = article.text.rfind(chunk, 0, min(limit, latest[n]) + len(chunk))
-        if start < 0:
-            raise AssertionError(f"a passage of {article.id} is not a slice of it")
-        if start + len(chunk) > end:  # else all of it is covered already
-            end = start + len(chunk)
-            passages.append(_passage(article, start, end))
+        length_function=lambda numbers: sum(lengths[int(n)] for n in numbers.split()),
+    ).split_text(" ".join(map(str, range(len(pieces)))))
+    meta = article.meta
+    passages = []
+    for chunk in chunks:
+        numbers = chunk.split()
+        inside = pieces[int(numbers[0]) : int(numbers[-1]) + 1]
+        start, end = inside[0].start, inside[-1].end
+        passages.append(Passage(meta, article.text[start:end], start, end, tuple(inside)))
     return passages
 
 
 def embedded_text(passage: Passage) -> str:
     """What is embedded for a passage: its article's title above its text, so that a bare passage has a topic."""
-    return f"{passage.title}\n{passage.text}"
+    return f"{passage.article.title}\n{passage.text}"
 
 
-def _passage(article: Article, start: int, end: int) -> Passage:
-    return Passage(
-        id=f"{article.id}#{start}-{end}",
-        article_id=article.id,
-        text=article.text[start:end],
-        start=start,
-        end=end,
-        title=article.title,
-        source=article.source,
-        published=article.published,
-        url=article.url,
-    )
+def sentence_spans(passage: Passage) -> list[tuple[int, int]]:
+    """Where the passage's sentences stand in `embedded_text`."""
+    shift = len(passage.article.title) + 1 - passage.start
+    return [(s.start + shift, s.end + shift) for s in passage.sentences]
+
+
+def _pieces(text: str, sentence: Sentence, count: Callable[[str], int], tokens: int) -> list[Sentence]:
+    """The sentence itself, or what it is cut into where it is longer than a passage."""
+    from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+    whole = text[sentence.start : sentence.end]
+    if count(whole) <= tokens:
+        return [sentence]
+    cut_up = RecursiveCharacterTextSplitter(
+        separators=_SEPARATORS,
+        is_separator_regex=True,
+        keep_separator="end",
+        chunk_size=tokens,
+        chunk_overlap=0,
+        length_function=count,
+    ).split_text(whole)
+    pieces, at = [], sentence.start
+    for body in cut_up:
+        start = text.index(body, at, sentence.end)
+        at = start + len(body)
+        pieces.append(Sentence(start, at, sentence.role, sentence.speaker))
+    return pieces

@@ -8,6 +8,7 @@ transaction that adds the rows names that generation. Whenever the process dies,
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
@@ -20,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rag.errors import IndexBusy, IndexCorrupted, IndexMismatch, IndexMissing, IndexWriteError
-from rag.types import Article, Passage
+from rag.types import Article, ArticleMeta, Passage, Sentence, Span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FORMAT = "1"
+FORMAT = "2"
 #: Weight of a match in the title in BM25, against 1 in the passage.
 TITLE_WEIGHT = 0.3
 REBUILD = "Run: rag index --rebuild"
@@ -34,13 +35,14 @@ CREATE TABLE IF NOT EXISTS manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS articles (
   row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, origin TEXT NOT NULL, title TEXT NOT NULL,
   text TEXT NOT NULL, source TEXT NOT NULL, published TEXT, url TEXT, author TEXT NOT NULL,
-  content_hash TEXT NOT NULL, signature BLOB NOT NULL, repeats TEXT, indexed_at TEXT NOT NULL
+  content_hash TEXT NOT NULL, signature BLOB NOT NULL, repeats TEXT, indexed_at TEXT NOT NULL,
+  extra TEXT NOT NULL DEFAULT '{}'
 );
 CREATE INDEX IF NOT EXISTS articles_source ON articles (source);
 CREATE INDEX IF NOT EXISTS articles_repeats ON articles (repeats);
 CREATE TABLE IF NOT EXISTS passages (
   row INTEGER PRIMARY KEY AUTOINCREMENT, article INTEGER NOT NULL REFERENCES articles (row),
-  start INTEGER NOT NULL, end INTEGER NOT NULL
+  start INTEGER NOT NULL, end INTEGER NOT NULL, sentences TEXT NOT NULL DEFAULT '[]', vectors BLOB NOT NULL DEFAULT x''
 );
 CREATE INDEX IF NOT EXISTS passages_article ON passages (article);
 CREATE VIRTUAL TABLE IF NOT EXISTS passages_text USING fts5 (
@@ -96,6 +98,20 @@ class ArticleRow:
     origin: str
     passages: int
     repeats: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPassage:
+    """A passage with what the index keeps beside it.
+
+    Attributes:
+        group: id of the article that speaks for its near-duplicates, its own id without one.
+        vectors: of its sentences, shape (sentences, dimension), rows of length 1 to within a hundredth.
+    """
+
+    passage: Passage
+    group: str
+    vectors: NDArray[np.float32]
 
 
 class Store:
@@ -179,13 +195,21 @@ class Store:
         """The article with that id, or None."""
         with _sqlite_errors(self.layout):
             row = self._db.execute(
-                "SELECT id, title, text, source, published, url, author, origin FROM articles WHERE id = ?",
+                "SELECT id, title, text, source, published, url, author, origin, extra FROM articles WHERE id = ?",
                 (article_id,),
             ).fetchone()
         if row is None:
             return None
-        id_, title, text, source, published, url, author, origin = row
-        return Article(id_, title, text, source, _date(published), url, author, origin)
+        id_, title, text, source, published, url, author, origin, extra = row
+        more = json.loads(extra)
+        return Article(
+            id_, title, text, source, _date(published), url, author, origin,
+            language=more.get("language", ""),
+            dated_by=more.get("dated_by", ""),
+            spans=tuple(Span(*raw) for raw in more.get("spans", ())),
+            pages=tuple(more.get("pages", ())),
+            notes=tuple(more.get("notes", ())),
+        )  # fmt: skip
 
     def hashes(self) -> dict[str, tuple[str, str]]:
         """Content hash and origin by article id."""
@@ -222,36 +246,58 @@ class Store:
             found: str | None = self._db.execute("SELECT max(indexed_at) FROM articles").fetchone()[0]
         return found
 
-    def passages(self, rows: Collection[int]) -> dict[int, tuple[Passage, str]]:
-        """Passages by row, each with the id of its group of near-duplicates."""
+    def passages(self, rows: Collection[int]) -> dict[int, StoredPassage]:
+        """Passages by row."""
         marks = ",".join("?" * len(rows))
         with _sqlite_errors(self.layout):
             found = self._db.execute(
-                "SELECT p.row, a.id, substr(a.text, p.start + 1, p.end - p.start), p.start, p.end, a.title, a.source,"
-                " a.published, a.url, coalesce(a.repeats, a.id)"
+                "SELECT p.row, substr(a.text, p.start + 1, p.end - p.start), p.start, p.end, p.sentences, p.vectors,"
+                f" coalesce(a.repeats, a.id), {_META}"
                 f" FROM passages p JOIN articles a ON a.row = p.article WHERE p.row IN ({marks})",
                 tuple(rows),
             ).fetchall()
-        return {
-            row: (Passage(f"{id_}#{start}-{end}", id_, text, start, end, title, source, _date(published), url), group)
-            for row, id_, text, start, end, title, source, published, url, group in found
-        }
+        passages = {}
+        for row, text, start, end, sentences, vectors, group, *meta in found:
+            cut = tuple(Sentence(*raw) for raw in json.loads(sentences))
+            passage = Passage(_meta(meta), text, start, end, cut)
+            passages[row] = StoredPassage(passage, group, _unpack(vectors, len(cut)))
+        return passages
 
-    def filter_rows(self, sources: Sequence[str], since: date | None, until: date | None) -> NDArray[np.int64] | None:
+    def repeats_of(self, article_ids: Collection[str]) -> dict[str, tuple[ArticleMeta, ...]]:
+        """The near-duplicates that each of these articles speaks for."""
+        marks = ",".join("?" * len(article_ids))
+        with _sqlite_errors(self.layout):
+            rows = self._db.execute(
+                f"SELECT a.repeats, {_META} FROM articles a WHERE a.repeats IN ({marks}) ORDER BY a.published, a.row",
+                tuple(article_ids),
+            ).fetchall()
+        found: dict[str, tuple[ArticleMeta, ...]] = {}
+        for group, *meta in rows:
+            found[group] = (*found.get(group, ()), _meta(meta))
+        return found
+
+    def filter_rows(
+        self, sources: Sequence[str], since: date | None, until: date | None, undated: bool = False
+    ) -> NDArray[np.int64] | None:
         """Rows of the passages that pass the filters, shape (n,); None when there is no filter.
 
-        Undated articles do not pass a filter by date.
+        Args:
+            sources: as `sources()` spells them.
+            undated: whether undated articles pass a filter by date.
         """
         where, values = [], []
         if sources:
             where.append(f"a.source IN ({','.join('?' * len(sources))})")
             values += list(sources)
+        days = []
         if since:
-            where.append("a.published >= ?")
+            days.append("a.published >= ?")
             values.append(since.isoformat())
         if until:
-            where.append("a.published <= ?")
+            days.append("a.published <= ?")
             values.append(until.isoformat())
+        if days:
+            where.append(f"({' AND '.join(days)}{' OR a.published IS NULL' if undated else ''})")
         if not where:
             return None
         with _sqlite_errors(self.layout):
@@ -398,6 +444,7 @@ class Writer:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.executescript(_SCHEMA)
+                _add_columns(connection)
                 manifest = store.manifest()
                 self._generation = int(manifest.get("generation", 0))
                 if manifest and not self._rebuild:
@@ -436,6 +483,7 @@ class Writer:
         article: Article,
         passages: Sequence[Passage],
         vectors: NDArray[np.float32],
+        sentence_vectors: Sequence[NDArray[np.float32]],
         signature: NDArray[np.uint64],
         repeats: str | None,
     ) -> None:
@@ -443,6 +491,7 @@ class Writer:
 
         Args:
             vectors: shape (len(passages), dimension), rows of length 1.
+            sentence_vectors: for each passage, one row of length 1 for each of its sentences.
             signature: MinHash of the text.
             repeats: id of the article that it nearly duplicates.
         """
@@ -452,19 +501,22 @@ class Writer:
             published = article.published.isoformat() if article.published else None
             cursor = db.execute(
                 "INSERT INTO articles (id, origin, title, text, source, published, url, author, content_hash,"
-                " signature, repeats, indexed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " signature, repeats, indexed_at, extra) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     article.id, article.origin, article.title, article.text, article.source, published, article.url,
                     article.author, article.content_hash, signature.tobytes(), repeats,
-                    datetime.now(UTC).isoformat(timespec="seconds"),
+                    datetime.now(UTC).isoformat(timespec="seconds"), _extra(article),
                 ),
             )  # fmt: skip
             rows: list[int] = []
-            for passage in passages:
-                position = (cursor.lastrowid, passage.start, passage.end)
-                added = db.execute("INSERT INTO passages (article, start, end) VALUES (?, ?, ?)", position)
+            for passage, parts in zip(passages, sentence_vectors, strict=True):
+                cut = json.dumps([[s.start, s.end, s.role, s.speaker] for s in passage.sentences], ensure_ascii=False)
+                position = (cursor.lastrowid, passage.start, passage.end, cut, _pack(parts))
+                added = db.execute(
+                    "INSERT INTO passages (article, start, end, sentences, vectors) VALUES (?, ?, ?, ?, ?)", position
+                )
                 rows.append(int(added.lastrowid or 0))
-                content = (rows[-1], passage.title, passage.text)
+                content = (rows[-1], article.title, passage.text)
                 db.execute("INSERT INTO passages_text (rowid, title, text) VALUES (?, ?, ?)", content)
         self._added.append((np.array(rows, dtype=np.int64), vectors))
 
@@ -534,6 +586,51 @@ class Writer:
             self.store._db.execute("COMMIT")
             self._layout.vectors(previous).unlink(missing_ok=True)
             self.store._db.execute("BEGIN IMMEDIATE")
+
+
+#: Columns of `ArticleMeta` in SQL, for a table of articles called "a"; `_meta` reads them.
+_META = "a.id, a.title, a.source, a.published, a.url, a.author, a.extra"
+
+
+def _meta(row: Sequence[Any]) -> ArticleMeta:
+    id_, title, source, published, url, author, extra = row
+    more = json.loads(extra)
+    return ArticleMeta(
+        id_, title, source, _date(published), url, author, more.get("language", ""), more.get("corrected", "")
+    )
+
+
+def _extra(article: Article) -> str:
+    """What has no column of its own, as JSON; what is empty is left out."""
+    values = {
+        "language": article.language,
+        "dated_by": article.dated_by,
+        "spans": [[span.start, span.end, span.role] for span in article.spans],
+        "pages": list(article.pages),
+        "notes": list(article.notes),
+    }
+    return json.dumps({name: value for name, value in values.items() if value}, ensure_ascii=False)
+
+
+def _pack(vectors: NDArray[np.float32]) -> bytes:
+    """Unit rows as bytes: 8 bits a number, since a sentence's cosine to a query needs no more."""
+    return np.round(vectors * 127).astype(np.int8).tobytes()
+
+
+def _unpack(data: bytes, rows: int) -> NDArray[np.float32]:
+    flat = np.frombuffer(data, dtype=np.int8).astype(np.float32) / np.float32(127)
+    return flat.reshape(rows, -1) if rows and len(flat) else np.zeros((rows, 0), dtype=np.float32)
+
+
+def _add_columns(connection: sqlite3.Connection) -> None:
+    """Give the tables of an index of the first format what the second added, so that it can be rebuilt."""
+    for table, column, kind in (
+        ("articles", "extra", "TEXT NOT NULL DEFAULT '{}'"),
+        ("passages", "sentences", "TEXT NOT NULL DEFAULT '[]'"),
+        ("passages", "vectors", "BLOB NOT NULL DEFAULT x''"),
+    ):
+        if column not in {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

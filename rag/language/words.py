@@ -1,10 +1,9 @@
-"""Sentences with exact offsets, content words and their stems. Knows nothing about articles."""
+"""Words: folded, stemmed, and which of them carry content. Knows nothing about sentences or articles."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
@@ -19,32 +18,6 @@ STOP_WORDS = frozenset(
     their them then there these they this those though through to too under until up upon us very was we were what
     when where whether which while who whom whose why will with within without would you your said say says""".split()
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """A sentence and its character offsets in the text it was taken from (end exclusive, no outer white space)."""
-
-    text: str
-    start: int
-    end: int
-
-
-def sentences(text: str) -> list[Sentence]:
-    """Split at line ends and sentence ends; `text[s.start:s.end] == s.text` holds for each."""
-    import sentencex
-
-    found: list[Sentence] = []
-    offset = 0
-    for line in text.splitlines(keepends=True):
-        at = offset
-        for piece in sentencex.segment("en", line):
-            if body := piece.strip():
-                start = at + piece.index(body)
-                found.append(Sentence(body, start, start + len(body)))
-            at += len(piece)
-        offset += len(line)
-    return found
 
 
 def fold(text: str) -> str:

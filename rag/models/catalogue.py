@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from rag.models.generator import Generator
 from rag.errors import DownloadFailed, ModelBroken, ModelMissing
+from rag.models.generator import Generator
 from rag.resources import resource
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
 

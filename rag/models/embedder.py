@@ -51,8 +51,22 @@ class Embedder(Protocol):
         """
         ...
 
+    def encode_spans(
+        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """Passages and, from the same pass, stretches of them.
+
+        Args:
+            spans: for each text, (start, end) character offsets of its stretches, e.g. its sentences.
+
+        Returns:
+            The passages as `encode` gives them, and for each text an array (len(spans), dimension), rows of length 1;
+            a row of zeros for a stretch that the model did not read.
+        """
+        ...
+
     def count_tokens(self, text: str) -> int:
-        """Tokens of the text, without the special ones."""
+        """Tokens of the text, without the special ones; an unknown word counts as its characters do."""
         ...
 
 
@@ -96,9 +110,54 @@ class SentenceTransformerEmbedder:
                 progress(min(at + BATCH, len(order)))
         return rows
 
+    def encode_spans(
+        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """See `Embedder.encode_spans`.
+
+        A stretch's vector is the mean of its tokens' vectors, each computed in sight of the whole passage ("late
+        chunking", Günther et al. 2024, arXiv 2409.04701): it costs nothing, and "he" is near the name before it.
+        """
+        rows = np.empty((len(texts), self.dimension), dtype=np.float32)
+        parts: list[NDArray[np.float32]] = [np.empty((0, self.dimension), dtype=np.float32)] * len(texts)
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for at in range(0, len(order), BATCH):
+            batch = order[at : at + BATCH]
+            found = self._model.encode_document(
+                [texts[i] for i in batch],
+                batch_size=BATCH,
+                output_value=None,
+                normalize_embeddings=True,
+                convert_to_numpy=False,
+                show_progress_bar=False,
+            )
+            for i, features in zip(batch, found, strict=True):
+                rows[i] = features["sentence_embedding"].numpy()
+                parts[i] = self._stretches(texts[i], features["token_embeddings"].numpy(), spans[i])
+        return rows, parts
+
+    def _stretches(
+        self, text: str, tokens: NDArray[np.float32], spans: Sequence[tuple[int, int]]
+    ) -> NDArray[np.float32]:
+        prompt = str(self._model.prompts.get("document") or "")
+        encoded = self._tokenizer(
+            prompt + text, truncation=True, max_length=self.max_tokens, return_offsets_mapping=True, verbose=False
+        )
+        offsets = np.array(encoded["offset_mapping"]).reshape(-1, 2) - len(prompt)
+        means = np.zeros((len(spans), self.dimension), dtype=np.float32)
+        for row, (start, end) in enumerate(spans):
+            inside = np.flatnonzero((offsets[:, 0] >= start) & (offsets[:, 1] <= end) & (offsets[:, 0] < offsets[:, 1]))
+            if len(inside):
+                mean = tokens[inside].mean(axis=0)
+                means[row] = mean / max(float(np.linalg.norm(mean)), 1e-9)
+        return means
+
     def count_tokens(self, text: str) -> int:
         """See `Embedder.count_tokens`."""
-        return len(self._tokenizer.encode(text, add_special_tokens=False, truncation=False, verbose=False))
+        encoded = self._tokenizer.encode(text, add_special_tokens=False, truncation=False, verbose=False)
+        unknown = encoded.count(self._tokenizer.unk_token_id) if self._tokenizer.unk_token_id is not None else 0
+        # A vocabulary without a script makes one token of a whole line in it; about four characters are a token.
+        return len(encoded) + (len(text) // 4 if unknown and unknown * 4 >= len(encoded) else 0)
 
 
 def packaged_model_folder() -> Path:

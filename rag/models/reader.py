@@ -10,16 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rag.errors import ModelBroken, ModelMissing
 from rag.resources import resource
+from rag.types import Reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,30 +30,9 @@ LONGEST = 30
 QUESTION_TOKENS = 64
 #: Padded tokens computed at once; bounds the memory.
 BATCH_TOKENS = 4_096
-#: Windows whose logits are kept: search reads the first passages, and the answer is read from the same ones.
-KEPT = 512
 
-Key: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
-"""Token ids of a question and of a window."""
 Scored: TypeAlias = "tuple[float, NDArray[np.float32], NDArray[np.float32]]"
 """A window's logits: of no answer, of each of its n tokens as a start and as an end, shape (n,)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The best span of a text, or of one region of it, for a question.
-
-    Attributes:
-        start, end: character offsets in the text, end exclusive; both 0 when the region holds no token.
-        score: span logits minus those of "no answer"; unbounded, higher is better, above 0 the model itself
-            prefers the span.
-        probability: in [0, 1], that the span answers the question; the score calibrated on held-out questions.
-    """
-
-    start: int
-    end: int
-    score: float
-    probability: float
 
 
 class Reader:
@@ -89,8 +66,6 @@ class Reader:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self._tokenizer = tokenizer
-        self._kept: OrderedDict[Key, Scored] = OrderedDict()
-        self._lock = Lock()
         self._first = int(self._tokenizer.token_to_id("[CLS]"))
         self._last = int(self._tokenizer.token_to_id("[SEP]"))
         self.threshold: float = self.manifest["threshold"]
@@ -106,7 +81,8 @@ class Reader:
             regions: for each text, (start, end) offsets to look in, e.g. of its sentences; default the whole text.
 
         Returns:
-            For each text one reading per region, in the order given.
+            For each text one reading per region, in the order given; offsets in the text; a logit of -inf and an
+            empty span where a region holds no token.
         """
         if regions is None:
             regions = [[(0, len(text))] for text in texts]
@@ -117,31 +93,24 @@ class Reader:
             for left in range(0, max(1, len(encoded.ids) - SHARED), WINDOW - SHARED):
                 part = slice(left, left + WINDOW)
                 rows.append((number, encoded.ids[part], encoded.offsets[part]))
-        best: list[list[Reading]] = [[Reading(0, 0, -math.inf, 0.0)] * len(wanted) for wanted in regions]
+        best: list[list[Reading]] = [[Reading(0, 0, -math.inf)] * len(wanted) for wanted in regions]
         for (number, _, offsets), (null, starts, ends) in zip(rows, self._scored(asked, rows), strict=True):
             for place, (start, end, score) in enumerate(_best_spans(starts, ends, offsets, regions[number])):
-                if score - null > best[number][place].score:
-                    best[number][place] = Reading(start, end, score - null, self._probability(score - null))
+                if score - null > best[number][place].logit:
+                    best[number][place] = Reading(start, end, score - null)
         return best
 
     def _scored(self, asked: list[int], rows: list[Any]) -> list[Scored]:
-        """Each row's logits: of no answer, of its tokens as starts and as ends. What was just read is not read anew."""
-        keys = [(tuple(asked), tuple(ids)) for _, ids, _ in rows]
-        with self._lock:
-            found = {key: self._kept[key] for key in keys if key in self._kept}
-        missing = sorted({key for key in keys if key not in found}, key=lambda key: len(key[1]))
+        """Each row's logits: of no answer, of its tokens as starts and as ends."""
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i][1]))
+        found: dict[int, Scored] = {}
         at = len(asked) + 2
-        for batch in self._batches(missing, len(asked)):
+        for batch in self._batches([(i, rows[i][1]) for i in order], len(asked)):
             starts, ends = self._logits(asked, [list(ids) for _, ids in batch])
-            for row, key in enumerate(batch):
-                part = slice(at, at + len(key[1]))
-                found[key] = (float(starts[row, 0] + ends[row, 0]), starts[row, part], ends[row, part])
-        with self._lock:
-            for key in missing:
-                self._kept[key] = found[key]
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return [found[key] for key in keys]
+            for row, (i, ids) in enumerate(batch):
+                part = slice(at, at + len(ids))
+                found[i] = (float(starts[row, 0] + ends[row, 0]), starts[row, part], ends[row, part])
+        return [found[i] for i in range(len(rows))]
 
     def _batches(self, rows: list[Any], question: int) -> list[list[Any]]:
         batches: list[list[Any]] = []
@@ -168,7 +137,8 @@ class Reader:
         )
         return starts, ends
 
-    def _probability(self, score: float) -> float:
+    def probability(self, score: float) -> float:
+        """In [0, 1], that a span with this logit answers: calibrated on held-out questions."""
         slope, intercept = self.manifest["calibration"]
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, slope * score + intercept))))
 

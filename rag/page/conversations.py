@@ -127,7 +127,7 @@ def to_markdown(conversation: Conversation) -> str:
         if found := cited(answer):
             lines += ["", "Sources:", ""]
             for number, citations in found.items():
-                url = citations[0].passage.url
+                url = citations[0].passage.article.url
                 lines.append(f"- [{number}] {_plain(describe(citations[0]))}{f' — <{url}>' if url else ''}")
                 lines += [f"  > {_plain(citation.quote)}" for citation in citations]
         lines += ["", f"*{_plain(answer.model)}*", ""]

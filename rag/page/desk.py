@@ -11,12 +11,12 @@ from pathlib import Path
 from threading import RLock
 
 from rag.answering.bot import Bot
-from rag.models.catalogue import ModelInfo, list_models
 from rag.articles import load
 from rag.errors import IndexMissing, InputError
 from rag.indexing.build import IndexReport, IndexStatus, build_index, delete_articles
-from rag.models.embedder import SentenceTransformerEmbedder
 from rag.indexing.store import ArticleRow
+from rag.models.catalogue import ModelInfo, list_models
+from rag.models.embedder import SentenceTransformerEmbedder
 from rag.page.examples import example_questions
 from rag.resources import resource
 from rag.retrieval.retriever import Retriever
@@ -53,13 +53,13 @@ class Desk:
     def __init__(self, settings: Settings) -> None:
         self._lock = RLock()
         try:
-            first = Bot.open(settings=settings)
+            self.retriever = Retriever.open(settings=settings)
         except IndexMissing:
             build_index([], settings, embedder=SentenceTransformerEmbedder(settings.embedding_model))
-            first = Bot.open(settings=settings)
+            self.retriever = Retriever.open(settings=settings)
+        first = Bot.around(self.retriever, settings, must=False)
         self.settings = settings
-        self.retriever: Retriever = first.retriever
-        self.reader = first.reader
+        self.reader, self.judge = first.reader, first.judge
         self.default_model = settings.model
         self._bot = first
         self._named = settings.model
@@ -79,7 +79,9 @@ class Desk:
             if self._bot.generator:
                 self._bot.generator.close()
             self._named = ""
-            self._bot = Bot.around(self.retriever, replace(self.settings, model=wanted), reader=self.reader)
+            self._bot = Bot.around(
+                self.retriever, replace(self.settings, model=wanted), parts=(self.reader, self.judge)
+            )
             self._named = wanted
             return self._bot
 

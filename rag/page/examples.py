@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from rag.language.sentences import sentences
 from rag.models.reader import Reader
-from rag.language.words import sentences
 from rag.types import Article
 
 _NAME = r"(?:The )?[A-Z][\w'’-]+(?: (?:[A-Z][\w'’-]+|of|the|and)){0,5}"
@@ -54,7 +54,7 @@ def example_questions(articles: Iterable[Article], reader: Reader | None, most: 
     ):
         reading = reader.read(question, [sentence])[0][0]
         found = sentence[reading.start : reading.end]
-        if reading.probability >= SURE and (answer in found or found in answer):
+        if reader.probability(reading.logit) >= SURE and (answer in found or found in answer):
             good.append((form, article.id, question))
     kept: list[tuple[str, str, str]] = []
     while good and len(kept) < most:
@@ -67,7 +67,7 @@ def example_questions(articles: Iterable[Article], reader: Reader | None, most: 
 
 def _candidates(article: Article) -> Iterator[tuple[str, str, str, str]]:
     """(form, question, answer, sentence) for each sentence that fits a form."""
-    for sentence in (s.text for s in sentences(article.text)[:30] if 30 < len(s.text) < 260):
+    for sentence in (article.text[s.start : s.end] for s in sentences(article.text)[:30] if 30 < s.end - s.start < 260):
         if match := _WHEN.search(sentence):
             yield "when", f"When was the {match['what']} {match['verb']}?", match["answer"], sentence
         if match := _WHERE.search(sentence):

@@ -45,7 +45,7 @@ def record(folder: Path, answer: Answer, *, liked: bool, correction: str = "") -
         "short": [citation.quote for citation in answer.short],
         "liked": liked,
         "correction": correction.strip(),
-        "evidence": [[c.passage.article_id, c.quote] for claim in answer.claims for c in claim.citations],
+        "evidence": [[c.passage.article.id, c.quote] for claim in answer.claims for c in claim.citations],
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "feedback.jsonl"

@@ -51,7 +51,7 @@ class Place:
 def place_of(passage: Passage, citations: Iterable[Citation] = ()) -> Place:
     """The place of a passage with the quotes of its citations."""
     quotes = tuple(dict.fromkeys((c.start, c.end, c.quote) for c in citations if c.passage.id == passage.id))
-    return Place(passage.article_id, passage.start, passage.end, quotes)
+    return Place(passage.article.id, passage.start, passage.end, quotes)
 
 
 def render_partial(text: str) -> str:
@@ -157,7 +157,7 @@ def cited(answer: Answer) -> dict[int, list[Citation]]:
 
 
 def _button(number: int, passage: Passage, citations: Sequence[Citation]) -> str:
-    label = f"Open source {number}: {passage.title}"
+    label = f"Open source {number}: {passage.article.title}"
     place = escape(place_of(passage, citations).to_json())
     return (
         f'<button type="button" class="dl-cite" data-place="{place}" aria-label="{escape(label)}" '
@@ -170,7 +170,7 @@ def _quote(text: str) -> str:
 
 
 def _where(passage: Passage) -> str:
-    return f"{passage.title} — {passage.source or 'unknown source'}, {passage.published or 'undated'}"
+    return passage.article.label
 
 
 def _claim(claim: Claim, mark: bool = True) -> str:
@@ -198,8 +198,7 @@ def _versions(answer: Answer) -> str:
         for citation in version.citations:
             numbers.setdefault(citation.number, []).append(citation)
         rows = "".join(
-            f"<li>{escape(cs[0].passage.source or 'unknown source')}, {cs[0].passage.published or 'undated'} "
-            f"{_button(n, cs[0].passage, cs)}{_quote(cs[0].quote)}</li>"
+            f"<li>{escape(cs[0].article.outlet_and_day)} {_button(n, cs[0].passage, cs)}{_quote(cs[0].quote)}</li>"
             for n, cs in sorted(numbers.items())
         )
         cards.append(f'<div class="dl-version"><b>{escape(version.value)}</b><ul>{rows}</ul></div>')
@@ -229,24 +228,24 @@ def _source(number: int, citations: Sequence[Citation]) -> str:
     passage = citations[0].passage
     quotes = "".join(_quote(c.quote) for c in citations)
     return (
-        f'<div class="dl-source">{_button(number, passage, citations)} <b>{escape(passage.title)}</b> — '
-        f"{escape(passage.source or 'unknown source')}, {passage.published or 'undated'}{_link(passage)}{quotes}</div>"
+        f'<div class="dl-source">{_button(number, passage, citations)} <b>{escape(passage.article.title)}</b> — '
+        f"{escape(passage.article.outlet_and_day)}{_link(passage)}{quotes}</div>"
     )
 
 
 def _hit(number: int, hit: Hit) -> str:
     passage = hit.passage
     return (
-        f'<div class="dl-source">{_button(number, passage, ())} <b>{escape(passage.title)}</b> — '
-        f"{escape(passage.source or 'unknown source')}, {passage.published or 'undated'}{_link(passage)}"
+        f'<div class="dl-source">{_button(number, passage, ())} <b>{escape(passage.article.title)}</b> — '
+        f"{escape(passage.article.outlet_and_day)}{_link(passage)}"
         f"{_quote(passage.text)}</div>"
     )
 
 
 def _link(passage: Passage) -> str:
-    if not is_web(passage.url):
+    if not is_web(passage.article.url):
         return ""
-    return f' · <a href="{escape(passage.url)}" target="_blank" rel="noopener noreferrer">original</a>'
+    return f' · <a href="{escape(passage.article.url)}" target="_blank" rel="noopener noreferrer">original</a>'
 
 
 def _marked(text: str, passage: tuple[int, int], quotes: Sequence[tuple[int, int]]) -> str:

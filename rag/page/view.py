@@ -9,8 +9,8 @@ from typing import Any
 
 import gradio as gr
 
-from rag.models.catalogue import fetch
 from rag.errors import InputError, RagError
+from rag.models.catalogue import fetch
 from rag.page import feedback
 from rag.page.conversations import Conversation, Conversations, folder_name, to_markdown
 from rag.page.desk import MOST_FILES, Added, Desk

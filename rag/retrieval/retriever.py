@@ -9,21 +9,26 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from rag.errors import InputError
 from rag.indexing.build import IndexStatus, build_settings, status_of
+from rag.indexing.store import ArticleRow, Store, StoredPassage
+from rag.language.words import STOP_WORDS, words
 from rag.models.embedder import Embedder, SentenceTransformerEmbedder
-from rag.indexing.store import ArticleRow, Store
 from rag.models.rerank import Reranker, open_reranker
 from rag.settings import Settings
-from rag.language.words import STOP_WORDS, words
-from rag.types import Article, Hit
+from rag.types import Article, Hit, Query
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 #: The constant of reciprocal rank fusion (60 in the paper), and the weights of the rankings. Measured on the briefs'
 #: gold set and on RealTimeQA; eval/README.md has the tables.
@@ -36,6 +41,27 @@ RERANKED = 20
 NEAR_WEIGHT, NEAR_DAYS = 0.3, 30
 #: How deep each ranking is read.
 DEPTH = 100
+
+
+class Searcher(Protocol):
+    """Where a bot's passages come from: a `Retriever`, or whatever takes its place."""
+
+    @property
+    def settings(self) -> Settings:
+        """What it was opened with."""
+        ...
+
+    def search(self, query: Query) -> list[Hit]:
+        """Hits for a query, best first; see `Retriever.search`."""
+        ...
+
+    def sources(self) -> dict[str, int]:
+        """Number of articles by source."""
+        ...
+
+    def close(self) -> None:
+        """Free what it holds."""
+        ...
 
 
 class Retriever:
@@ -78,84 +104,83 @@ class Retriever:
 
     def search(
         self,
-        question: str,
+        query: Query | str,
         *,
         k: int | None = None,
         source: str | Sequence[str] | None = None,
         since: date | str | None = None,
         until: date | str | None = None,
         as_of: date | str | None = None,
+        undated: bool = False,
+        vector: NDArray[np.float32] | None = None,
     ) -> list[Hit]:
         """The best passages for a question, at most `settings.max_per_article` of one article.
 
         Args:
-            question: anything with a letter or digit in it.
+            query: a Query, which brings its own filters, or anything with a letter or digit in it.
             k: most hits (1 and up), default from the settings.
-            source: only articles of this source, or of these.
-            since, until: only articles published in this span, ends included, as dates or YYYY-MM-DD; undated
-                articles are then left out.
+            source: only articles of this source, or of these, without regard to case.
+            since, until: only articles published in this span, ends included, as dates or YYYY-MM-DD.
             as_of: the day on which the question is asked; articles published near it are preferred, none is left out.
+            undated: whether articles without a day pass a filter by date.
+            vector: the query's embedding, shape (dimension,), where the caller has it already.
 
         Returns:
             Hits, best first. `scores` has "dense" (cosine in [-1, 1]) and "dense_rank", "bm25" (0 and up) and
-            "bm25_rank", "reranker" (the reader's probability in [0, 1], or another model's score) and "reranker_rank",
-            each only where that ranking holds the passage.
+            "bm25_rank", and, with a reranker, its score as "reranker" and "reranker_rank", each only where that ranking
+            holds the passage. `cosines` are the sentences' similarities to the query.
 
         Raises:
             InputError: an empty question, a bad date or span, an unknown source, or k below 1.
         """
-        k = self.settings.k if k is None else k
-        if k < 1:
-            raise InputError(f"k is {k}.", "Ask for at least one passage.")
-        if not words(question):
-            raise InputError("The question is empty.", "Ask with at least one word or number.")
-        first, last, asked = _day("since", since), _day("until", until), _day("as_of", as_of)
-        if first and last and first > last:
-            raise InputError(f"since ({first}) is later than until ({last}).", "Swap them.")
-        vector = self.embedder.encode([question], kind="query")[0]
+        if isinstance(query, str):
+            query = Query.of(
+                query,
+                k=self.settings.k if k is None else k,
+                source=source,
+                since=since,
+                until=until,
+                as_of=as_of,
+                undated=undated,
+            )
+        if vector is None:
+            vector = self.embedder.encode([query.text], kind="query")[0]
         with self._lock, self._store.snapshot():
-            allowed = self._store.filter_rows(self._sources(source), first, last)
+            allowed = self._store.filter_rows(
+                self._sources(query.sources), query.since, query.until, undated=query.undated
+            )
             if allowed is not None and not len(allowed):
                 return []
             rankings = {
                 "dense": self._store.search_vectors(vector, DEPTH, allowed),
-                "bm25": self._store.search_text(match_expression(question), DEPTH, allowed),
+                "bm25": self._store.search_text(match_expression(query.text), DEPTH, allowed),
             }
             fused = fuse({name: [row for row, _ in found] for name, found in rankings.items()})
             passages = self._store.passages([row for row, _ in fused])
+            also = self._store.repeats_of({stored.group for stored in passages.values()})
         if self.reranker:
             first_rows = [row for row, _ in fused[:RERANKED]]
-            read = self.reranker.score(question, [passages[row][0] for row in first_rows])
+            read = self.reranker.score(query.text, [passages[row].passage for row in first_rows])
             # Of equal scores, the one that was first stays first.
             ranked = sorted(zip(first_rows, read, strict=True), key=lambda pair: -pair[1])
             rankings["reranker"] = ranked
             fused = fuse({name: [row for row, _ in found] for name, found in rankings.items()})
-        if asked:
-            fused = sorted(
-                ((row, score * _nearness(asked, passages[row][0].published)) for row, score in fused),
-                key=lambda pair: -pair[1],
-            )
+        if query.as_of:
+            fused = _prefer_near(fused, passages, query.as_of)
+        chosen = _choose(fused, passages, query.k, self.settings.max_per_article)
         components = {
             name: {row: (rank, score) for rank, (row, score) in enumerate(found, 1)} for name, found in rankings.items()
         }
-        hits: list[Hit] = []
-        taken: Counter[str] = Counter()
-        speaker: dict[str, str] = {}
-        for row, score in fused:
-            passage, group = passages[row]
-            # Of near-duplicate articles, the first to be found speaks for all.
-            if speaker.setdefault(group, passage.article_id) != passage.article_id:
-                continue
-            if taken[group] == self.settings.max_per_article:
-                continue
-            taken[group] += 1
+        hits = []
+        for rank, (row, score) in enumerate(chosen, 1):
+            stored = passages[row]
             scores: dict[str, float] = {}
-            for name, found in components.items():
-                if row in found:
-                    scores[name], scores[f"{name}_rank"] = found[row][1], found[row][0]
-            hits.append(Hit(passage, score, len(hits) + 1, scores))
-            if len(hits) == k:
-                break
+            for name, ranks in components.items():
+                if row in ranks:
+                    scores[name], scores[f"{name}_rank"] = ranks[row][1], ranks[row][0]
+            cosines = tuple(map(float, stored.vectors @ vector)) if stored.vectors.shape[1] == len(vector) else ()
+            copies = tuple(meta for meta in also.get(stored.group, ()) if meta.id != stored.passage.article.id)
+            hits.append(Hit(stored.passage, score, rank, scores, cosines, also=copies))
         return hits
 
     def article(self, article_id: str) -> Article:
@@ -201,15 +226,21 @@ class Retriever:
     ) -> None:
         self.close()
 
-    def _sources(self, source: str | Sequence[str] | None) -> list[str]:
-        wanted = [source] if isinstance(source, str) else list(source or ())
-        if wanted:
-            known = self._store.sources()
-            for name in wanted:
-                if name not in known:
-                    listed = ", ".join(sorted(filter(None, known))[:20]) or "none"
-                    raise InputError(f"No article has the source {name!r}.", f"Known sources: {listed}.")
-        return wanted
+    def sources(self) -> dict[str, int]:
+        """Number of articles by source."""
+        with self._lock:
+            return self._store.sources()
+
+    def _sources(self, wanted: Sequence[str]) -> list[str]:
+        if not wanted:
+            return []
+        known = self._store.sources()
+        spelled = {name.casefold(): name for name in known}
+        for name in wanted:
+            if name.casefold() not in spelled:
+                listed = ", ".join(sorted(filter(None, known))[:20]) or "none"
+                raise InputError(f"No article has the source {name!r}.", f"Known sources: {listed}.")
+        return [spelled[name.casefold()] for name in wanted]
 
 
 def fuse(rankings: dict[str, Iterable[int]]) -> list[tuple[int, float]]:
@@ -228,6 +259,32 @@ def fuse(rankings: dict[str, Iterable[int]]) -> list[tuple[int, float]]:
     return sorted(sums.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
+Ranking: TypeAlias = "list[tuple[int, float]]"
+"""Passage rows with their scores, best first."""
+
+
+def _prefer_near(fused: Ranking, passages: Mapping[int, StoredPassage], day: date) -> Ranking:
+    nearness = {row: _nearness(day, passages[row].passage.article.published) for row, _ in fused}
+    return sorted(((row, score * nearness[row]) for row, score in fused), key=lambda pair: -pair[1])
+
+
+def _choose(fused: Ranking, passages: Mapping[int, StoredPassage], k: int, most: int) -> Ranking:
+    """The first k, at most `most` of one article; of near-duplicates, the first to be found speaks for all."""
+    chosen: Ranking = []
+    taken: Counter[str] = Counter()
+    speaker: dict[str, str] = {}
+    for row, score in fused:
+        stored = passages[row]
+        article_id = stored.passage.article.id
+        if speaker.setdefault(stored.group, article_id) != article_id or taken[stored.group] == most:
+            continue
+        taken[stored.group] += 1
+        chosen.append((row, score))
+        if len(chosen) == k:
+            break
+    return chosen
+
+
 def _nearness(asked: date, published: date | None) -> float:
     """A factor from 1 (long before, after, or undated) to 1 + NEAR_WEIGHT (the same day)."""
     if published is None:
@@ -240,12 +297,3 @@ def match_expression(question: str) -> str:
     tokens = words(question)[:200]
     kept = [token for token in tokens if token not in STOP_WORDS] or tokens
     return " OR ".join(f'"{token}"' for token in dict.fromkeys(kept))
-
-
-def _day(name: str, value: date | str | None) -> date | None:
-    if value is None or isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise InputError(f"{name} is {value!r}.", "Give a day as YYYY-MM-DD, e.g. 2025-10-19.") from None

@@ -1,0 +1,76 @@
+"""Verbatim answers: which sentences are shown when no language model writes, and which words answer "in short".
+
+Knows nothing about language models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag.types import FACTOID_KINDS, Candidate, Citation, Claim, Finding, Version
+
+#: Sentences of an answer: of a factoid, and of an open question.
+MOST, MOST_OPEN = 3, 4
+#: A further sentence is shown when it is more likely than not to answer.
+MORE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What the articles say, verbatim.
+
+    Attributes:
+        claims: the sentences; empty when nothing answers.
+        short: the words that answer a factoid, one for each version where articles differ.
+        versions: two or more where they do.
+    """
+
+    claims: tuple[Claim, ...]
+    short: tuple[Citation, ...] = ()
+    versions: tuple[Version, ...] = ()
+
+
+def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
+    """The best sentences of a finding, nothing when none of them is at least `threshold` likely.
+
+    A factoid gets the best sentence, and further ones of other articles that are likely too; where articles differ,
+    one for each version. An open question gets the best sentences of all articles, in the order in which the articles
+    were published and have them.
+    """
+    if finding.probability < threshold:
+        return Extract(())
+    query = finding.query
+    if query.kind not in FACTOID_KINDS:
+        chosen = _spread(finding.above(min(threshold, MORE)), MOST_OPEN)
+        chosen.sort(key=lambda c: (str(c.citation.article.published or ""), c.citation.article.id, c.citation.start))
+        return Extract(tuple(_quote(c.citation, part) for c in chosen))
+    versions = finding.versions(max(threshold, MORE))
+    spans = {(c.citation.article.id, c.citation.start): c.span for c in finding.ranked if c.span}
+    if versions:
+        voices = [version.citations[0] for version in versions]
+        found = [spans.get((voice.article.id, voice.start)) for voice in voices]
+        short = tuple(span for span in found if span is not None)
+        return Extract(tuple(_quote(voice, part) for voice in voices), short, versions)
+    best = finding.ranked[0]
+    chosen = _spread((best, *finding.above(max(threshold, MORE))), MOST, one_per_article=True)
+    return Extract(tuple(_quote(c.citation, part) for c in chosen), (best.span,) if best.span else ())
+
+
+def _spread(candidates: Sequence[Candidate], most: int, *, one_per_article: bool = False) -> list[Candidate]:
+    chosen: list[Candidate] = []
+    for candidate in candidates:
+        place = candidate.citation
+        if any(
+            c.citation.article.id == place.article.id and (one_per_article or c.citation.start == place.start)
+            for c in chosen
+        ):
+            continue
+        chosen.append(candidate)
+        if len(chosen) == most:
+            break
+    return chosen
+
+
+def _quote(citation: Citation, part: int) -> Claim:
+    return Claim(citation.quote, (citation,), part=part)

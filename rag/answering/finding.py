@@ -1,0 +1,230 @@
+"""What the hits hold for a query: their sentences, ranked by how likely each answers it. Pure, and no threshold in it.
+
+A sentence's probability is a logistic regression on the features below, fitted on public question sets by
+training/probability.py; models/probability holds its coefficients. Knows nothing about language models.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from rag.answering.versions import values_of
+from rag.errors import ModelBroken, ModelMissing
+from rag.language.spans import whole_span
+from rag.language.values import days, numbers
+from rag.language.words import content_stems, stem, words
+from rag.resources import resource
+from rag.types import OPEN_KINDS, Candidate, Citation, Finding, Hit, Query, Reading, Sentence
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rag.models.reader import Reader
+
+#: What is known of a sentence for a query, in the order of the columns of `features`:
+#: logit, top_logit: the reader's, in tens, clipped to [-2, 2]; and how far it lies below the best of all hits.
+#: cosine, top_cosine: of sentence and query in [-1, 1]; and how far it lies below the best.
+#: covered, context: share in [0, 1] of the query's content stems, each weighed by its rarity among the sentences, that
+#:   stand in the sentence; and in its passage or title.
+#: same_form: of those in the sentence, the weighed share that stands there in the same form.
+#: holds, span_holds: 1 when the sentence, or the reader's span, holds the kind of thing asked for, else 0.
+#: rank: 1 / the hit's rank.
+#: words: natural logarithm of 1 + the sentence's words.
+#: negation: 1 when one of query and sentence denies and the other does not, else 0.
+#: read: 1 when the hit was read, else 0 (logit and top_logit are then 0).
+#: open_*: the same for a query of an open kind, else 0.
+BASE = (
+    "logit", "top_logit", "cosine", "top_cosine", "covered", "context", "same_form", "holds", "span_holds", "rank",
+    "words", "negation", "read",
+)  # fmt: skip
+FEATURES = (*BASE, "open", *(f"open_{name}" for name in BASE))
+
+_DENIES = re.compile(r"\b(?:not|never|no|nobody|none|without|cannot)\b|n['’]t\b", re.I)
+_PROPER = re.compile(r"[^\W\d_a-zß-öø-ÿ]\w*|\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Probability:
+    """A logistic regression over `FEATURES`.
+
+    Attributes:
+        weights: one for each feature, in their order.
+        intercept: added to their sum.
+        threshold: the measured probability below which a best sentence is no answer.
+    """
+
+    weights: tuple[float, ...]
+    intercept: float
+    threshold: float
+
+    def of(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities in [0, 1], shape (n,), of rows of features, shape (n, len(FEATURES))."""
+        import numpy as np
+
+        z = rows.astype(np.float64) @ np.array(self.weights) + self.intercept
+        values: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(z, -60, 60)))
+        return values
+
+
+@cache
+def shipped_probability() -> Probability:
+    """The regression that comes with the package.
+
+    Raises:
+        ModelMissing, ModelBroken: models/probability/manifest.json is missing, damaged, or of other features.
+    """
+    path = resource("models", "probability", "manifest.json")
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        weights = tuple(float(data["weights"][name]) for name in FEATURES)
+        return Probability(weights, float(data["intercept"]), float(data["threshold"]))
+    except OSError as error:
+        raise ModelMissing(f"{path} cannot be read: {error}.", "Restore models/ from the repository.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelBroken(f"{path} is damaged: {error!r}.", "Restore models/ from the repository.") from error
+
+
+def read(query: Query, hits: Sequence[Hit], reader: Reader) -> tuple[Hit, ...]:
+    """The hits with one reading for each of their sentences; all are read in one call."""
+    texts = [hit.passage.text for hit in hits]
+    regions = [[(s.start - h.passage.start, s.end - h.passage.start) for s in h.passage.sentences] for h in hits]
+    found = reader.read(query.text, texts, regions=regions)
+    return tuple(
+        replace(hit, readings=tuple(_shifted(reading, hit.passage.start) for reading in readings))
+        for hit, readings in zip(hits, found, strict=True)
+    )
+
+
+def _shifted(reading: Reading, by: int) -> Reading:
+    return replace(reading, start=reading.start + by, end=reading.end + by)
+
+
+def find(query: Query, hits: Sequence[Hit], probability: Probability | None = None) -> Finding:
+    """Rank the sentences of the hits; headings are left out, and a sentence in two passages counts once."""
+    probability = probability or shipped_probability()
+    rows = quotable(hits)
+    if not rows:
+        return Finding(query, tuple(hits), ())
+    values = probability.of(features(query, rows))
+    ranked = [
+        Candidate(Citation(row.hit, row.sentence.start, row.sentence.end), float(p), _span(query, row))
+        for row, p in zip(rows, values, strict=True)
+    ]
+    ranked.sort(key=lambda c: (-c.probability, c.citation.number, c.citation.start))
+    return Finding(query, tuple(hits), tuple(ranked), values_of(query, ranked))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A sentence of a hit that may be quoted, with what was found out about it.
+
+    Attributes:
+        reading: None when the hit was not read.
+        cosine: 0 when it is not known.
+    """
+
+    hit: Hit
+    sentence: Sentence
+    reading: Reading | None
+    cosine: float
+
+    @property
+    def text(self) -> str:
+        """The sentence's own words."""
+        return self.hit.passage.slice(self.sentence.start, self.sentence.end)
+
+
+def quotable(hits: Sequence[Hit]) -> list[Row]:
+    """The sentences of the hits but headings, each once, in order."""
+    found: dict[tuple[str, int], Row] = {}
+    for hit in hits:
+        for i, sentence in enumerate(hit.passage.sentences):
+            key = (hit.passage.article.id, sentence.start)
+            if sentence.role == "heading" or key in found:
+                continue
+            reading = hit.readings[i] if hit.readings else None
+            found[key] = Row(hit, sentence, reading, hit.cosines[i] if hit.cosines else 0.0)
+    return list(found.values())
+
+
+def features(query: Query, rows: Sequence[Row]) -> NDArray[np.float32]:
+    """What is known of each sentence, float32 (len(rows), len(FEATURES)); see `FEATURES`."""
+    import numpy as np
+
+    stems = [set(content_stems(row.text)) for row in rows]
+    contexts = {row.hit.rank: _context(row.hit) for row in rows}
+    rarity = _rarity(content_stems(query.text), stems)
+    asked_words = set(words(query.text))
+    denied = bool(_DENIES.search(query.text))
+    logits = [_clipped(row.reading) for row in rows]
+    best_logit, best_cosine = max(logits), max(row.cosine for row in rows)
+    base = np.zeros((len(rows), len(BASE)), dtype=np.float32)
+    for n, row in enumerate(rows):
+        text = row.text
+        same = {stem(word) for word in asked_words & set(words(text))}
+        covered = _coverage(rarity, stems[n])
+        span = row.hit.passage.slice(row.reading.start, row.reading.end) if row.reading else ""
+        base[n] = (
+            logits[n],
+            best_logit - logits[n],
+            row.cosine,
+            best_cosine - row.cosine,
+            covered,
+            _coverage(rarity, stems[n] | contexts[row.hit.rank]),
+            _coverage(rarity, stems[n] & same) / covered if covered else 0.0,
+            holds(query, text),
+            bool(span) and holds(query, span),
+            1 / row.hit.rank,
+            math.log1p(len(text.split())),
+            denied != bool(_DENIES.search(text)),
+            row.reading is not None,
+        )
+    is_open = float(query.kind in OPEN_KINDS)
+    return np.hstack([base, np.full((len(rows), 1), is_open, dtype=np.float32), base * np.float32(is_open)])
+
+
+def holds(query: Query, text: str) -> bool:
+    """Whether a text holds the kind of thing that is asked for; for kinds of no outer form, whether it holds words."""
+    if query.kind == "date":
+        return bool(days(text))
+    if query.kind == "number":
+        return bool(numbers(text))
+    if query.kind in {"person", "place", "entity"}:
+        asked = set(words(query.text))
+        return any(name.casefold() not in asked for name in _PROPER.findall(text))
+    return bool(text.strip())
+
+
+def _span(query: Query, row: Row) -> Citation | None:
+    """The reader's words, widened to the whole date, number or list of names that they are part of."""
+    if row.reading is None or row.reading.start == row.reading.end:
+        return None
+    left = row.sentence.start
+    start, end = whole_span(row.text, row.reading.start - left, row.reading.end - left, query.kind, query.text)
+    return Citation(row.hit, left + start, left + end)
+
+
+def _clipped(reading: Reading | None) -> float:
+    return max(-2.0, min(2.0, reading.logit / 10)) if reading else 0.0
+
+
+def _context(hit: Hit) -> set[str]:
+    return set(content_stems(f"{hit.passage.article.title} {hit.passage.text}"))
+
+
+def _rarity(question: Sequence[str], sentence_stems: Sequence[set[str]]) -> dict[str, float]:
+    counts = Counter(stem for stems in sentence_stems for stem in stems)
+    return {stem: math.log(1 + len(sentence_stems) / (1 + counts[stem])) for stem in question}
+
+
+def _coverage(rarity: Mapping[str, float], found: set[str]) -> float:
+    total = sum(rarity.values())
+    return sum(weight for word, weight in rarity.items() if word in found) / total if total else 0.0

@@ -1,0 +1,239 @@
+"""What a language model is shown for a query, and what becomes of its words: claims, each judged and cited.
+
+A claim is cited with the sentences that the judge finds to support it; the numbers that a model writes are no more
+than that, so a citation points to the right place by construction. Knows nothing about search.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from string import Template
+from typing import TYPE_CHECKING
+
+from rag.answering.verdict import verdict
+from rag.errors import InputError, SettingsError
+from rag.language.sentences import sentences
+from rag.language.values import numbers
+from rag.language.words import content_stems
+from rag.models.generator import Message
+from rag.resources import resource
+from rag.types import ABSTENTION, FACTOID_KINDS, ArticleMeta, Candidate, Citation, Claim, Finding, Hit, Query
+
+if TYPE_CHECKING:
+    from rag.models.judge import Judge
+
+_VARIABLES = {
+    "system.txt": frozenset[str](),
+    "question.txt": frozenset({"excerpts", "question", "wanted"}),
+    "excerpt.txt": frozenset({"source", "date", "title", "text"}),
+}
+_MARK = re.compile(r"\s*\[\s*\d+(?:\s*[,;]\s*\d+)*\s*\]")
+_BULLET = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)])\s+")
+#: Sentences that a claim is held against: those that share most with it; the judge reads each.
+PREMISES = 8
+#: A sentence that supports a claim at least this share of the best one's support is cited too.
+ALSO = 0.9
+#: Citations of one claim.
+MOST_CITED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """What a model is shown of one article: some of its sentences, in order."""
+
+    article: ArticleMeta
+    sentences: tuple[Citation, ...]
+
+    @property
+    def text(self) -> str:
+        """The sentences' own words, gaps shown as " … "."""
+        text = ""
+        for before, citation in zip((None, *self.sentences), self.sentences, strict=False):
+            gap = before is not None and citation.start - before.end > 3
+            text += (" … " if gap else " ") * bool(text) + " ".join(citation.quote.split())
+        return text
+
+
+def excerpts(findings: Sequence[Finding], tokens: int, count: Callable[[str], int]) -> tuple[Excerpt, ...]:
+    """The sentences that matter, by article, the likeliest article first, in at most about `tokens` tokens.
+
+    The findings take turns, likeliest sentence first, so that each part of a question is heard. A sentence brings the
+    one before it along while there is room, which often says who "he" is.
+    """
+    left = tokens
+    chosen: dict[str, dict[int, Citation]] = {}
+    queues = [list(finding.ranked) for finding in findings]
+    while left > 0 and any(queues):
+        for queue in filter(None, queues):
+            candidate = queue.pop(0)
+            article = chosen.setdefault(candidate.citation.article.id, {})
+            for citation in _with_neighbour(candidate):
+                if citation.start in article:
+                    continue
+                size = count(citation.quote)
+                if size > left and article:
+                    continue
+                article[citation.start] = citation
+                left -= size
+            if left <= 0:
+                break
+    kept = [tuple(article[start] for start in sorted(article)) for article in chosen.values() if article]
+    return tuple(Excerpt(citations[0].article, citations) for citations in kept)
+
+
+def _with_neighbour(candidate: Candidate) -> list[Citation]:
+    citation = candidate.citation
+    inside = citation.passage.sentences
+    at = next((i for i, s in enumerate(inside) if s.start == citation.start), 0)
+    before = inside[at - 1] if at else None
+    if before is None or before.role == "heading":
+        return [citation]
+    return [citation, Citation(citation.hit, before.start, before.end)]
+
+
+@cache
+def load_template(name: str) -> Template:
+    """Read prompts/<name> and check its variables.
+
+    Raises:
+        SettingsError: the file is missing, or its variables are not those that the code fills in.
+    """
+    path = resource("prompts", name)
+    try:
+        template = Template(path.read_text(encoding="utf-8").strip("\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The prompt {path} cannot be read: {error}.", "Restore it from the repository.") from error
+    found, wanted = set(template.get_identifiers()), _VARIABLES[name]
+    if found != wanted or not template.is_valid():
+        raise SettingsError(
+            f"The prompt {path} has the variables {sorted(found)}, but takes {sorted(wanted)}.",
+            "Correct it; see prompts/README.md.",
+        )
+    return template
+
+
+@cache
+def load_wanted() -> dict[str, str]:
+    """prompts/wanted.toml: what form of answer each kind of question takes, one line for the model.
+
+    Raises:
+        SettingsError: the file is missing or damaged.
+    """
+    path = resource("prompts", "wanted.toml")
+    try:
+        return {str(kind): str(line) for kind, line in tomllib.loads(path.read_text(encoding="utf-8")).items()}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"The prompt {path} cannot be read: {error}.", "Restore it from the repository.") from error
+
+
+def prefix() -> list[Message]:
+    """The messages that every prompt begins with."""
+    return [{"role": "system", "content": load_template("system.txt").substitute()}]
+
+
+def build_messages(query: Query, shown: Sequence[Excerpt]) -> list[Message]:
+    """The chat for one question."""
+    wanted = load_wanted()
+    content = load_template("question.txt").substitute(
+        excerpts="\n\n".join(_format(excerpt) for excerpt in shown),
+        question=_one_line(query.text),
+        wanted=wanted.get(query.kind) or wanted["factoid" if query.kind in FACTOID_KINDS else "open"],
+    )
+    return [*prefix(), {"role": "user", "content": content}]
+
+
+def fit(
+    query: Query, shown: Sequence[Excerpt], room: int, count: Callable[[Sequence[Message]], int]
+) -> tuple[list[Message], tuple[Excerpt, ...]]:
+    """The messages in at most `room` tokens; the last excerpts are left out until they fit.
+
+    Raises:
+        InputError: the question alone does not fit.
+    """
+    kept = tuple(shown)
+    while kept:
+        messages = build_messages(query, kept)
+        if count(messages) <= room:
+            return messages, kept
+        last = kept[-1]
+        kept = (*kept[:-1], replace(last, sentences=last.sentences[:-1])) if len(last.sentences) > 1 else kept[:-1]
+    raise InputError(
+        "The question leaves no room for the articles in the model's context.",
+        "Ask a shorter question, or raise DATELINE_CONTEXT_TOKENS.",
+    )
+
+
+def claims_of(text: str) -> list[str]:
+    """The sentences of what a model wrote, without marks and bullets; what holds no letter or digit is dropped."""
+    found = []
+    for line in text.splitlines():
+        body = _BULLET.sub("", _MARK.sub("", line))
+        found += [body[s.start : s.end] for s in sentences(body)]
+    return [claim for claim in found if any(c.isalnum() for c in claim)]
+
+
+def judge_claim(text: str, shown: Sequence[Citation], judge: Judge | None, part: int = 0) -> Claim:
+    """A model's sentence as a claim, cited with the sentences that support it, and marked when none does.
+
+    Args:
+        shown: the sentences that the claim may rest on.
+    """
+    near = _nearest(text, shown)
+    result = verdict(text, [_premise(citation) for citation in near], judge)
+    if result.best is None:
+        return Claim(text, (), "not found", 0.0, result.problems or ("no sentence supports it",), part)
+    best = near[result.best]
+    cited = [best]
+    if result.label == "supported":
+        for citation in near:
+            if citation.article.id in {c.article.id for c in cited} or len(cited) == MOST_CITED:
+                continue
+            other = verdict(text, [_premise(citation)], judge)
+            if other.label == "supported" and other.support >= ALSO * result.support:
+                cited.append(citation)
+    return Claim(text, tuple(cited), result.label, result.support, result.problems, part)
+
+
+def _nearest(text: str, shown: Sequence[Citation]) -> list[Citation]:
+    mine = set(content_stems(text)) | {str(n.amount) for n in numbers(text)}
+
+    def shared(citation: Citation) -> int:
+        quote = citation.quote
+        return len(mine & (set(content_stems(quote)) | {str(n.amount) for n in numbers(quote)}))
+
+    return sorted(shown, key=lambda citation: -shared(citation))[:PREMISES]
+
+
+def _premise(citation: Citation) -> str:
+    return citation.quote
+
+
+def _format(excerpt: Excerpt) -> str:
+    """One article as the model sees it: source, date and title above its sentences."""
+    article = excerpt.article
+    return load_template("excerpt.txt").substitute(
+        source=_one_line(article.source) or "unknown source",
+        date=f"{article.published:%-d %B %Y}" if article.published else "undated",
+        title=_one_line(article.title),
+        text=excerpt.text,
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def abstains(text: str) -> bool:
+    """Whether a model's words are the abstention."""
+    return text.strip().casefold().startswith(ABSTENTION.rstrip(".").casefold())
+
+
+def all_sentences(hits: Sequence[Hit]) -> list[Citation]:
+    """Every sentence of the hits but headings, each once."""
+    from rag.answering.finding import quotable
+
+    return [Citation(row.hit, row.sentence.start, row.sentence.end) for row in quotable(hits)]
