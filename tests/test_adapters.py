@@ -92,7 +92,7 @@ def test_llamaindex_nodes_and_a_query_engine(retriever: Retriever) -> None:
     # The mock model repeats its prompt, so the passage that was found stands in the answer.
     assert hits[0].passage.text[:40] in str(response)
     assert [node.node.metadata["article_id"] for node in response.source_nodes] == [
-        hit.passage.article_id for hit in hits
+        hit.passage.article.id for hit in hits
     ]
 
 

@@ -347,7 +347,7 @@ def test_gold_evidence_tells_one_question_of_two_sources_apart(retriever: Retrie
     ]
     found = GoldRetriever(retriever, gold)
     for item in gold:
-        ids = {hit.passage.article_id for hit in found.search(question, source=list(reversed(item.sources)))}
+        ids = {hit.passage.article.id for hit in found.search(question, source=list(reversed(item.sources)))}
         assert ids == item.articles
     perfect = arms(Bot(retriever), gold)["gold_evidence"]
     assert run(gold, perfect).summary["recall_at_8"].value == 1.0

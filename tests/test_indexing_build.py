@@ -111,10 +111,10 @@ def test_near_duplicates_are_reported_and_found_once(settings: Settings, letters
     settings = replace(settings, passage_tokens=60, passage_overlap=0)
     assert index_status(settings).near_duplicates == 1
     with Retriever.open(settings=settings, embedder=letters) as retriever:
-        found = {hit.passage.article_id for hit in retriever.search("word7", k=10)}
+        found = {hit.passage.article.id for hit in retriever.search("word7", k=10)}
         assert len(found & {"x", "y"}) == 1
         assert "z" in found
-        assert {h.passage.article_id for h in retriever.search("word7", source="Y")} == {"y"}
+        assert {h.passage.article.id for h in retriever.search("word7", source="Y")} == {"y"}
     # When the one that was kept goes, the other stands on its own.
     delete_articles(["x"], settings, embedder=letters)
     assert index_status(settings).near_duplicates == 0
@@ -169,7 +169,7 @@ def test_a_damaged_file_is_told_and_can_be_rebuilt(settings: Settings, letters: 
         read_all()
     build_index([article("new", "a b c")], settings, embedder=letters, rebuild=True)
     with Retriever.open(settings=settings, embedder=letters) as retriever:
-        assert "new" in {hit.passage.article_id for hit in retriever.search("a b c", k=40)}
+        assert "new" in {hit.passage.article.id for hit in retriever.search("a b c", k=40)}
 
 
 def test_one_writer_at_a_time_and_readers_go_on(settings: Settings, letters: Any) -> None:
@@ -260,7 +260,7 @@ def test_kill_9_at_any_moment_leaves_a_whole_index(settings: Settings, letters: 
         process.wait()
         seen.append(check_whole(settings, letters))
         with Retriever.open(settings=settings, embedder=letters) as retriever:
-            assert "old" in {hit.passage.article_id for hit in retriever.search("old", k=5)}
+            assert "old" in {hit.passage.article.id for hit in retriever.search("old", k=5)}
     # Committed chunks stay, so that the next run goes on where the killed one was.
     assert seen == sorted(seen)
     assert seen[-1] > 1
@@ -298,7 +298,7 @@ def test_a_full_disk_leaves_the_previous_index(settings: Settings, letters: Any)
     assert "previous index is unchanged" in err
     check_whole(settings, letters)
     with Retriever.open(settings=settings, embedder=letters) as retriever:
-        assert "old" in {hit.passage.article_id for hit in retriever.search("old", k=5)}
+        assert "old" in {hit.passage.article.id for hit in retriever.search("old", k=5)}
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, letters: Any, settings: Settings) -> None:

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from making import passage
 
 from rag.errors import SettingsError
 from rag.indexing.splitter import check_passage_tokens, embedded_text, split
-from rag.types import Article, Passage
+from rag.language.sentences import cut
+from rag.types import Article
 
 
 def words(text: str) -> int:
@@ -40,7 +42,7 @@ def test_text_that_repeats_itself_without_sentences_is_split(embedder: Any) -> N
 
 
 def test_the_title_is_embedded_with_a_passage() -> None:
-    assert embedded_text(Passage("a#0-4", "a", "Text", 0, 4, title="T")) == "T\nText"
+    assert embedded_text(passage("Text", title="T")) == "T\nText"
 
 
 def test_passages_longer_than_the_model_reads_are_refused(letters: Any) -> None:
@@ -57,8 +59,8 @@ TEXT = st.one_of(st.text(min_size=1), st.text(alphabet="ab .\n,!é中🙂\u200b"
 def test_offsets_are_exact_and_nothing_is_left_out(embedder: Any, text: str, overlap: int) -> None:
     passages = split(Article("a", "T", text), embedder.count_tokens, tokens=16, overlap=overlap)
     covered: set[int] = set()
-    for passage in passages:
-        assert text[passage.start : passage.end] == passage.text
-        assert embedder.count_tokens(passage.text) <= 16
-        covered.update(range(passage.start, passage.end))
-    assert all(char.isspace() or n in covered for n, char in enumerate(text))
+    for found in passages:
+        assert text[found.start : found.end] == found.text
+        assert [s.start for s in found.sentences][:1] == [found.start]
+        covered.update(range(found.start, found.end))
+    assert all(n in covered for s in cut(text) for n in range(s.start, s.end))

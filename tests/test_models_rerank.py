@@ -1,4 +1,4 @@
-"""Rerankers: by hand at the seam, the real reader, and a real cross-encoder, tiny and untrained."""
+"""Rerankers: by hand at the seam, and a real cross-encoder, tiny and untrained."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from making import passage
 
 from rag.errors import InputError, ModelMissing
 from rag.evaluation.entailment import CrossEncoderEntailment
 from rag.indexing.build import build_index
 from rag.models.embedder import packaged_model_folder
-from rag.models.reader import shipped_reader
-from rag.models.rerank import CrossEncoderReranker, ReaderReranker, open_reranker
+from rag.models.rerank import CrossEncoderReranker, open_reranker
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
 from rag.types import Article, Passage
-
-
-def passage(text: str) -> Passage:
-    return Passage(f"p#0-{len(text)}", "p", text, 0, len(text), "Title")
 
 
 @pytest.fixture
@@ -46,10 +42,10 @@ class Backwards:
 def test_its_ranking_is_fused_with_the_others(three: Settings, letters: Any) -> None:
     with Retriever.open(settings=three, embedder=letters) as plain:
         before = plain.search("a word")
-        assert before[0].passage.article_id == "first"
+        assert before[0].passage.article.id == "first"
         assert "reranker" not in before[0].scores
         with_it = Retriever(plain._store, letters, three, Backwards())
-        hits = {hit.passage.article_id: hit for hit in with_it.search("a word")}
+        hits = {hit.passage.article.id: hit for hit in with_it.search("a word")}
     assert [hits[id_].scores["reranker_rank"] for id_ in ("first", "second", "third")] == [3, 2, 1]
     assert hits["third"].scores["reranker"] == 2.0
     for hit in hits.values():
@@ -59,31 +55,12 @@ def test_its_ranking_is_fused_with_the_others(three: Settings, letters: Any) -> 
 
 def test_the_day_of_asking_is_a_soft_preference(three: Settings, letters: Any) -> None:
     with Retriever.open(settings=three, embedder=letters) as retriever:
-        plain = {hit.passage.article_id: hit.score for hit in retriever.search("a word")}
-        near = {hit.passage.article_id: hit.score for hit in retriever.search("a word", as_of="2025-06-01")}
+        plain = {hit.passage.article.id: hit.score for hit in retriever.search("a word")}
+        near = {hit.passage.article.id: hit.score for hit in retriever.search("a word", as_of="2025-06-01")}
         assert near["second"] == pytest.approx(plain["second"] * 1.3)
         assert near["first"] == pytest.approx(plain["first"] * (1 + 0.3 * 2.718281828459045 ** (-151 / 30)))
         with pytest.raises(InputError, match="as_of is 'today'"):
             retriever.search("a word", as_of="today")
-
-
-def test_the_reader_likes_the_passage_that_answers() -> None:
-    right, wrong = ReaderReranker(shipped_reader()).score(
-        "Who opened the fair?", [passage("Anna Berg opened the fair in May."), passage("Rain fell all day.")]
-    )
-    assert right > 0.5 > wrong
-
-
-def test_what_was_read_is_not_read_again() -> None:
-    reader = shipped_reader()
-    texts = ["Anna Berg opened the fair in May.", "Rain fell all day."]
-    first = reader.read("Who opened the fair, and when?", texts)
-    session = reader._session
-    try:
-        reader._session = None  # would fail if it were used
-        assert reader.read("Who opened the fair, and when?", texts) == first
-    finally:
-        reader._session = session
 
 
 def cross_encoder(folder: Path, labels: int, names: dict[int, str] | None = None) -> str:

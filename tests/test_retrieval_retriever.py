@@ -47,7 +47,7 @@ def test_match_expressions_are_quoted_and_keep_something() -> None:
 
 def test_every_component_is_on_the_hit(small: Retriever) -> None:
     first, second, third = small.search("aab")
-    assert [h.passage.article_id for h in (first, second, third)] == ["x", "y", "z"]
+    assert [h.passage.article.id for h in (first, second, third)] == ["x", "y", "z"]
     assert [h.rank for h in (first, second, third)] == [1, 2, 3]
     # (2,1,0)/√5 against (2,1,0)/√5, (1,2,0)/√5 and (0,0,1); no word "aab" in any passage
     assert first.scores == {"dense": pytest.approx(1.0), "dense_rank": 1}
@@ -73,7 +73,7 @@ def test_every_component_is_on_the_hit(small: Retriever) -> None:
     ],
 )
 def test_filters_come_before_ranking(small: Retriever, filters: dict[str, Any], expected: set[str]) -> None:
-    assert {h.passage.article_id for h in small.search("a b", **filters)} == expected
+    assert {h.passage.article.id for h in small.search("a b", **filters)} == expected
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_filters_come_before_ranking(small: Retriever, filters: dict[str, Any], 
         (" ?! ", {}, "empty"),
         ("a", {"k": 0}, "k is 0"),
         ("a", {"since": "last week"}, "YYYY-MM-DD"),
-        ("a", {"since": "2025-11-01", "until": "2025-10-01"}, "Swap"),
+        ("a", {"since": "2025-11-01", "until": "2025-10-01"}, "Exchange"),
         ("a", {"source": "S9"}, "S1, S2"),
     ],
 )
@@ -99,7 +99,7 @@ def test_few_passages_of_one_article(settings: Settings, letters: Any) -> None:
     long = ". ".join(f"a b word{n} " + "a " * 12 for n in range(10))
     build_index([Article("x", "T", long), Article("y", "T", "b c a")], settings, embedder=letters)
     with Retriever.open(settings=settings, embedder=letters) as retriever:
-        found = [h.passage.article_id for h in retriever.search("a b", k=8)]
+        found = [h.passage.article.id for h in retriever.search("a b", k=8)]
         assert sorted(found) == ["x", "x", "y"]
 
 
