@@ -7,7 +7,8 @@ import unicodedata
 from functools import cache, lru_cache
 from typing import Any
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_PLAIN = str.maketrans({"ı": "i", "’": "'", "‘": "'", "ʼ": "'", "`": "'"})
 
 #: Words that carry no content of their own in a question or a claim.
 STOP_WORDS = frozenset(
@@ -21,14 +22,14 @@ STOP_WORDS = frozenset(
 
 
 def fold(text: str) -> str:
-    """Lower case without diacritics: "Türkiye" becomes "turkiye"."""
-    decomposed = unicodedata.normalize("NFKD", text.replace("ı", "i"))
+    """Lower case without diacritics and with plain apostrophes: "Türkiye" becomes "turkiye", "O’Brien" "o'brien"."""
+    decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN))
     return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
 
 
 def words(text: str) -> list[str]:
     """Folded words and numbers in order; a possessive 's is dropped."""
-    return [re.sub(r"['’]s?$", "", word) for word in _WORD.findall(fold(text))]
+    return [re.sub(r"'s?$", "", word) for word in _WORD.findall(fold(text))]
 
 
 @lru_cache(maxsize=1 << 16)
