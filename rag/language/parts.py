@@ -1,0 +1,313 @@
+"""Several questions in one taken apart, and what a long text asks told from its background.
+
+By rule, as follow-ups are (standalone.py): a person must be able to foresee what is searched. The one rule of `parts`:
+a question begins after a coordinator (or a comma in a row of questions) where a question word or an inverted verb
+begins a clause. Knows nothing about search or models.
+"""
+
+from __future__ import annotations
+
+import re
+
+from rag.language.words import sentences
+
+_AUX = "is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must"
+_AUXES = frozenset(_AUX.split("|"))
+_WH = (
+    r"(?:(?:at|by|by|for|from|in|into|of|on|since|to|under|until|with) )?"
+    r"(?:how (?:many|much|long|far|big|large|old|often|tall|high|wide|deep|fast|soon|come)|"
+    r"who(?:m|se)?|what|which|when|where|why|how)(?:['’]s)?\b"
+)
+_UNIT = r"(?:year|day|month|date|country|city|town|place)"
+_WORD = re.compile(_WH, re.I)
+_STARTS = re.compile(rf"(?:(?:and|but|so|ok|well|then|also|hi|hello|please)\b[ ,]*)*({_WH})", re.I)
+_JOINT = re.compile(r"\s*(?:[,;]\s*(?:and|but|or)?|\b(?:and|but|or))\s+(?:also\s+|then\s+)?", re.I)
+_AND = re.compile(r"and|but|or", re.I)
+_RELATIVE = re.compile(r"(?:who|whom|whose|which|where|when)\b(?! (?:did|does|do|was|is|were|are) )", re.I)
+_PRONOUN = r"(?:he|she|it|they|there|anyone|anybody|someone|that|this|those|these|any)"
+_AGAIN = re.compile(
+    r"(?:say|tell|name|list|explain|give|describe|summari[sz]e|compare|state)\b "
+    r"(?:me|the|all|every|who|what|when|where|why|how|which)\b",
+    re.I,
+)
+_INVERTED = re.compile(
+    rf"(?:{_AUX})(?:n['’]t)? (?:{_PRONOUN}\b|(?:the|a|an|its|their|his|her|all|any|[A-Z][\w’'-]+)\s+\S+\s+\S)"
+)
+_ORDER = re.compile(
+    r"(?:(?:please|now|so|and|ok)\b[ ,]*)*(?:name|list|give|tell|summari[sz]e|explain|describe|compare|"
+    r"contrast|state|show|find|say|count|define|identify|recap|outline|quote|sum up|"
+    r"i(?:['’]d| would) like to know|i want to know|i wonder)\b",
+    re.I,
+)
+_LOWER_START = re.compile(rf"(?<=[.!?])\s+(?=(?:{_WH}|tell me|name|list|summari[sz]e|explain|(?:{_AUX}) \w+ )\b)")
+_PARTICIPLE = re.compile(
+    r"(?:\w{2,}ed|\w{2,}en|\w{2,}own|built|held|made|sold|born|shot|hit|led|lost|found|won|said|told|sent|paid|put|cut|shut|set|done|"
+    r"begun|sunk|met|left|brought|bought|caught|taught|struck|hung|spent|sworn)$"
+)
+#: Verbs that a question often ends with or that follow its subject: "When did the tower | open".
+_PLAIN = re.compile(
+    "(?:open|close|begin|start|end|happen|collapse|fail|take|last|cost|cover|break|fall|rise|sink|burn|crash|win|lose|"
+    "leave|come|go|get|say|mean|lie|stand|work|run|make|pay|die|erupt|resign|return|reopen|carry|reach|hit|strike|hold|"
+    "become|need|want|plan|sign|agree|do|be|have|arrive|land|launch|meet|move|pass|play|vote|result|seat|serve|sell|"
+    "buy)s?$"
+)
+_SMALL = frozenset(
+    """a an the this that these those of in on at to from by for with and or but as into over under after before
+    during since until about between against through near not it he she they""".split()
+)
+_NAME = r"[A-ZÀ-ÖØ-Þ][\w’'-]*(?:\s+(?:(?:of|the|de|al|bin|van|von|and)\s+)?[A-ZÀ-ÖØ-Þ][\w’'-]*)*"
+_THING = re.compile(r"\b(it|its|they|them|their|this|these|those)\b(?!\s+(?:is|was) (?:true|that|said|known))", re.I)
+_PERSON = re.compile(r"\b(he|she|him|his|her|hers)\b", re.I)
+_LEANS = re.compile(r"(?:it|its|he|she|his|her|they|their|this|that|these|those|there|i|we|my|our)\b", re.I)
+_OFFICE = re.compile(r"\b[Tt]he (?:\w+ )?\w+(?:er|or|ent|man|king|queen|ief|chair|judge|pilot)\b")
+_OWN = frozenset("its their his her".split())
+
+
+def parts(question: str) -> tuple[str, ...]:
+    """The questions in a text, each complete in itself.
+
+    "When did the museum open and who designed it?" gives "When did the museum open?" and "Who designed the museum?";
+    "When and where was it signed?" gives one for each question word. A question word within a part ("Did he say when
+    it opens and who pays?") takes along what stands before it. Text that asks nothing is left out, unless all is such.
+
+    Returns:
+        At least one question; `(question,)`, unchanged, when there is only one.
+    """
+    whole = " ".join(question.split())
+    found: list[str] = []
+    for sentence in [s for s in _sentences(whole) if _asks(s)] or [whole]:
+        found += _taken_apart(sentence)
+    if len(found) < 2:
+        return (question.strip(),)
+    told = [_finished(found[0])]
+    for part in found[1:]:
+        told.append(_finished(_resolved(part, told[0].rstrip("?"))))
+    return tuple(dict.fromkeys(told))
+
+
+def asked(question: str) -> tuple[str, str]:
+    """What a text asks, and the rest of it.
+
+    Its sentences that ask, with a pronoun that refers to the sentence before replaced where that is simple; and those
+    that do not, "" where it is a single sentence or where no sentence, or each, asks.
+    """
+    whole = " ".join(question.split())
+    told = _sentences(whole)
+    asking = [i for i, sentence in enumerate(told) if sentence.rstrip("\"'”’)").endswith("?")]
+    asking = asking or [i for i, sentence in enumerate(told) if _asks(sentence)]
+    context = " ".join(sentence for i, sentence in enumerate(told) if i not in asking)
+    if not asking or not context:
+        return question.strip(), ""
+    found = []
+    for i in asking:
+        # The nearest sentence before that names something itself.
+        told_before = [s for j, s in enumerate(told[:i]) if j not in asking and not _LEANS.match(s)]
+        found.append(_resolved(told[i], told_before[-1]) if told_before else told[i])
+    return " ".join(found), context
+
+
+def _sentences(text: str) -> list[str]:
+    told = [sentence.text for sentence in sentences(text)]
+    # A question that starts in lower case begins a sentence too.
+    return [piece for sentence in told for piece in _LOWER_START.split(sentence)]
+
+
+def _asks(sentence: str) -> bool:
+    first = sentence.split(" ", 1)[0].casefold()
+    return bool(sentence.endswith("?") or _STARTS.match(sentence) or _ORDER.match(sentence) or first in _AUXES)
+
+
+def _taken_apart(sentence: str) -> list[str]:
+    """A sentence cut before each clause that asks; each piece a question, pronouns not yet resolved."""
+    body = sentence.rstrip(" ?.!")
+    if both := re.match(rf"({_WH}(?: {_UNIT})?),? (?:and|or) ({_WH}(?: {_UNIT})?)(?= )", body, re.I):
+        rest = body[both.end() :]
+        if rest.split()[0].casefold() in _AUXES:
+            return [f"{word}{rest}" for word in both.groups()]
+    cuts = _cuts(body)
+    pieces: list[str] = []
+    for start, end in zip([0, *(right for _, right in cuts)], [*(left for left, _ in cuts), len(body)], strict=True):
+        piece = body[start:end].strip(" ,;")
+        if not pieces:
+            pieces.append(piece)
+        elif _WORD.fullmatch(piece):
+            pieces.append(_asked_again(piece, pieces[0]))
+        else:
+            pieces.append(_carried(piece, pieces[0]))
+    return pieces
+
+
+def _cuts(body: str) -> list[tuple[int, int]]:
+    """(end of a piece, start of the next one) for each place at which a question begins within a sentence."""
+    joints = [joint for joint in _JOINT.finditer(body) if joint.start()]
+    opens = [joint for joint in joints if _begins(body[joint.end() :])]
+    if not opens or not _whole(body[: opens[0].start()]):
+        return []
+    # After a bare comma "who" mostly begins a relative clause, unless a row of questions goes on.
+    row = len(opens) > 1 or any(_AND.search(joint.group()) for joint in opens)
+    cuts: list[tuple[int, int]] = []
+    start = asking.end() if (asking := _STARTS.match(body)) else 0
+    for joint in opens:
+        rest = body[joint.end() :]
+        if not _AND.search(joint.group()):
+            inverted = not _WORD.match(rest)
+            if inverted or rest.casefold().startswith("which") or (_RELATIVE.match(rest) and not row):
+                continue
+        elif re.search(r"\bor\b", joint.group(), re.I) and not asking:
+            continue  # "Has it grown or has it shrunk?" is one question.
+        # "Who knows what is planned and how it is paid for" asks for who knows both.
+        if asking and _WORD.search(body[start : joint.start()]) and not _inverted(rest):
+            continue
+        cuts.append((joint.start(), joint.end()))
+        start = joint.end() + (word.end() if (word := _WORD.match(rest)) else 0)
+    return cuts
+
+
+def _begins(rest: str) -> bool:
+    """Whether a clause that asks begins here: a question word, alone or with more behind it, or an inverted verb."""
+    word = _WORD.match(rest)
+    if word:
+        return not re.match(r"\s+(?:ever\b|not\b)", rest[word.end() :]) and not rest.casefold().startswith("how to")
+    return bool(_INVERTED.match(rest) or _AGAIN.match(rest))
+
+
+def _inverted(rest: str) -> bool:
+    """Whether the verb stands before its subject, as in a question of its own, or there is nothing but the word."""
+    word = _WORD.match(rest)
+    follows = rest[word.end() :].split() if word else rest.split()
+    verb_first = any(token.casefold() in _AUXES for token in follows[:2]) and not re.match(r"who\b", rest, re.I)
+    return verb_first or not follows
+
+
+def _whole(left: str) -> bool:
+    """Whether what stands before a cut is a question itself: it asks, says something, and asks for one thing only."""
+    words = _STARTS.match(left)
+    after = left[words.end() :].strip() if words else left
+    if not words and not _ORDER.match(left) and left.split(" ", 1)[0].casefold() not in _AUXES:
+        return False
+    if words and re.search(r"which$|whose$|many$", words.group(1), re.I) and " " not in after:
+        return False  # "Which company and which director was fined": its verb is still to come.
+    if re.match(r"when \w+ing\b", left, re.I):
+        return False
+    # "Who said what and when" asks for several things of one event.
+    return bool(after) and not (words and re.search(r"\b(?:what|whom|when|where)$", after, re.I))
+
+
+def _carried(piece: str, first: str) -> str:
+    """A piece that hangs on the words before the question word of the first: "Did he say when …" and "who …"."""
+    inner = _WORD.search(first)
+    if _STARTS.match(first) or not inner or not _WORD.match(piece):
+        return piece
+    lead = first[: inner.start()]
+    follows = piece[_WORD.match(piece).end() :].split()  # type: ignore[union-attr]
+    inverted = follows and follows[0].casefold() in _AUXES and not re.match(r"who\b|what\b", piece, re.I)
+    return piece if inverted else lead + piece
+
+
+def _asked_again(word: str, first: str) -> str:
+    """The first question asked with another question word: "and why?", "and where?"."""
+    start = _STARTS.match(first)
+    if not start:
+        inner = _WORD.search(first)
+        if inner:
+            subject = "somebody " if re.match(r"who$", inner.group(), re.I) else ""
+            return f"{first[: inner.start()]}{word} {subject}{first[inner.end() :].strip()}"
+        return f"{word} {first[:1].lower()}{first[1:]}"
+    rest = first[start.end(1) :].strip()
+    old, tokens = start.group(1).casefold(), rest.split()
+    if tokens[0].casefold() in ("did", "do", "does") or re.search(r"\b(?:when|where|why|how)$", old):
+        return f"{word} {rest}"
+    verb = next((i for i, token in enumerate(tokens) if token.casefold() in _AUXES), None)
+    if verb is not None and verb > 0 and tokens[verb] in ("did", "do", "does"):
+        return f"{word} {' '.join(tokens[verb:])}"
+    if verb == 0 and not _PARTICIPLE.match(tokens[1] if len(tokens) > 1 else ""):
+        return f"{word} {rest}"
+    # The question word is the subject: "Who resigned and why?"
+    subject = "" if re.match(r"how (?:many|much)|what|which", old) and verb != 0 else "somebody "
+    return f"{word} {'is' if word.casefold() in ('why', 'how') else 'was'} it that {subject}{rest}"
+
+
+def _resolved(part: str, before: str) -> str:
+    """The part with a pronoun that has nothing in the part itself to refer to replaced by what `before` speaks of."""
+    for pronoun, person in ((_PERSON, True), (_THING, False)):
+        found = pronoun.search(part)
+        if found and not re.search(_NAME, part[1 : found.start()]):
+            thing = _referent(before, person)
+            if thing and thing.casefold() not in part.casefold():
+                return _put(part, found, thing)
+    return part
+
+
+def _put(part: str, found: re.Match[str], thing: str) -> str:
+    word = found.group().casefold()
+    after = part[found.end() :]
+    owns = word in _OWN and re.match(r"\s+[^\W\d]", after)
+    if word == "her" and re.match(r"\s+(?:in|at|on|to|by|from|with|and)\b", after):
+        owns = None
+    # "these talks", "this law" name their thing themselves.
+    if word in ("this", "these", "those") and re.match(rf"\s+(?!(?:{_AUX})\b)[^\W\d]", after):
+        return part
+    return f"{part[: found.start()]}{thing}{_possessive(thing) if owns else ''}{after}"
+
+
+def _possessive(name: str) -> str:
+    return "'" if name.endswith("s") else "'s"
+
+
+def _referent(before: str, person: bool) -> str:
+    """What a sentence or question speaks of: its first name or "the …"; for a person its first name; else ""."""
+    start = _STARTS.match(before)
+    verb = re.match(rf"(?:{_AUX}) ", before, re.I)
+    text = before[start.end(1) if start else verb.end() if verb else 0 :]
+    if person:
+        if role := re.match(r"who(?:['’]s| is| was| are| were| became) ((?:the )?.+)", before, re.I):
+            return _phrase(role.group(1).removeprefix("the "), "the " if role.group(1).startswith("the ") else "")
+        names = [m.group() for m in re.finditer(_NAME, text) if not _empty(m.group())]
+        return (names or [m.group() for m in _OFFICE.finditer(text)] or [""])[0]
+    for match in re.finditer(rf"\b(?:the|The|an?|An?)\s+(.+)|({_NAME})", text):
+        if match.group(2):
+            if not _empty(match.group(2)):
+                return re.sub(r"['’]s?$", "", match.group(2))
+            continue
+        if noun := _phrase(match.group(1)):
+            return f"the {noun}"
+    tokens = text.split()
+    if tokens and tokens[0].casefold() in _AUXES:
+        return _phrase(" ".join(tokens[1:-1] if tokens[0] in ("did", "do", "does") else tokens[1:]))
+    return ""
+
+
+def _empty(name: str) -> bool:
+    """Whether what looks like a name is only the first word of a sentence."""
+    asks = _WORD.fullmatch(name) or _ORDER.match(name) or _LEANS.fullmatch(name)
+    return bool(asks) or name.casefold() in _SMALL | _AUXES
+
+
+def _phrase(text: str, article: str = "") -> str:
+    """The nouns that a text begins with, up to a verb or a small word; "of" and "between" go on."""
+    kept: list[str] = []
+    tokens = text.split()
+    for i, token in enumerate(tokens):
+        bare = token.strip(",;:?.").casefold()
+        last = i == len(tokens) - 1
+        if bare in ("of", "between") and kept and not last:
+            kept.append(token)
+            continue
+        if kept and kept[-1] in ("of", "between") and bare in ("the", "a", "an"):
+            kept.append(token)
+            continue
+        verb = kept and token.islower() and (bare in _AUXES or _PARTICIPLE.match(bare) or _PLAIN.match(bare))
+        if bare in _SMALL or verb:
+            break
+        kept.append(token.strip(",;:?."))
+        if token[-1] in ",;:":
+            break
+    while kept and kept[-1] in ("of", "between", "the", "a", "an"):
+        kept.pop()
+    return article + " ".join(kept) if kept else ""
+
+
+def _finished(part: str) -> str:
+    part = re.sub(r"^(?:(?:and|but|also|then)\b[ ,]*)+", "", part.strip(" ,;"), flags=re.I).rstrip(" ?.!")
+    order = _ORDER.match(part) and not re.match(r"i ", part, re.I)
+    return f"{part[:1].upper()}{part[1:]}{'.' if order else '?'}"
