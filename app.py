@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import gradio as gr
-
+# rag comes before gradio: it switches off what libraries report home.
 from rag.errors import InputError
 from rag.page.desk import MOST_BYTES, Desk
 from rag.page.view import STATIC, build
 from rag.settings import Settings
+
+import gradio as gr  # isort: skip
 
 #: Addresses of this machine alone.
 LOCAL = {"127.0.0.1", "localhost", "::1"}
