@@ -2,60 +2,71 @@
 
 from __future__ import annotations
 
-import gradio as gr
-
+# rag comes before gradio: it switches off what libraries report home.
 from rag.errors import InputError
-from rag.page.desk import MOST_BYTES, Desk
+from rag.page.desk import MOST_BYTES, MOST_FILES, Desk
+from rag.page.guard import LOCAL, Guard, bare_host
+from rag.page.people import People, read_people
+from rag.page.server import bind, gradio_app, run
 from rag.page.view import STATIC, build
 from rag.settings import Settings
 
-#: Addresses of this machine alone.
-LOCAL = {"127.0.0.1", "localhost", "::1"}
+import gradio as gr  # isort: skip
 
 
-def logins(settings: Settings) -> list[tuple[str, str]]:
-    """The names and passwords of `settings.auth`.
+def logins(settings: Settings) -> People | None:
+    """Who may log in, by `settings.auth`; None where nobody needs to.
 
     Raises:
         InputError: an entry is not name:password, or there is none though the page listens beyond this machine.
     """
-    pairs = [tuple(entry.split(":", 1)) for entry in settings.auth.split(",") if entry.strip()]
-    if any(len(pair) != 2 or not all(part.strip() for part in pair) for pair in pairs):
-        raise InputError("auth has an entry that is not name:password.", "Write name:password, several with commas.")
-    if not pairs and settings.host not in LOCAL:
+    people = read_people(settings.auth)
+    if not people and settings.host not in LOCAL:
         raise InputError(
             f"Listening on {settings.host} lets others use the page, so it needs a login.",
-            "Add --auth name:password (or DATELINE_AUTH), or use --host 127.0.0.1.",
+            "Add --auth name:password or --auth @FILE (or DATELINE_AUTH), or use --host 127.0.0.1.",
         )
-    return [(name.strip(), password) for name, password in pairs]
+    return People(people) if people else None
+
+
+def hosts(settings: Settings) -> list[str]:
+    """The hosts that the page answers to besides this machine's own: those named, and the one it listens on.
+
+    Raises:
+        InputError: a name is none.
+    """
+    named = [name.strip() for name in settings.allowed_hosts.split(",") if name.strip()]
+    if wrong := [name for name in named if not bare_host(name)]:
+        raise InputError(f"{wrong[0]!r} is no host.", "Name hosts as news.example.org, several with commas.")
+    return [*named, settings.host]
 
 
 def serve(settings: Settings, *, open_browser: bool = False) -> None:
     """Open the index and the model, and serve the page until interrupted.
 
     Raises:
-        InputError: the page would listen beyond this machine without a login.
+        InputError: the address cannot be listened on, or the page would be open to others without a login.
         RagError: the index or the model cannot be used.
     """
-    auth = logins(settings)
-    desk = Desk(settings)
-    try:
-        build(desk).queue(default_concurrency_limit=4).launch(
-            server_name=settings.host,
-            server_port=settings.port or None,
-            inbrowser=open_browser,
-            share=False,
-            auth=auth or None,
-            mcp_server=_has_mcp(),
-            max_file_size=MOST_BYTES,
-            theme=theme(),
-            # Not `css`: Gradio would put its own container before every selector.
-            head=f"<style>{(STATIC / 'page.css').read_text(encoding='utf-8')}</style>",
-            js=(STATIC / "page.js").read_text(encoding="utf-8"),
-            footer_links=["api"],
-        )
-    finally:
-        desk.close()
+    people, named = logins(settings), hosts(settings)
+    with bind(settings.host, settings.port) as listening:
+        desk = Desk(settings)
+        try:
+            page = build(desk).queue(default_concurrency_limit=4)
+            app, inner = gradio_app(
+                page,
+                listening,
+                logged_in=people is not None,
+                max_file_size=MOST_BYTES,
+                theme=theme(),
+                # Not `css`: Gradio would put its own container before every selector.
+                head=f"<style>{(STATIC / 'page.css').read_text(encoding='utf-8')}</style>",
+                js=(STATIC / "page.js").read_text(encoding="utf-8"),
+            )
+            guarded = Guard(app, hosts=named, people=people, inner=inner, most_upload=MOST_FILES * MOST_BYTES)
+            run(guarded, listening, open_browser=open_browser)
+        finally:
+            desk.close()
 
 
 def theme() -> gr.themes.Base:
@@ -78,13 +89,6 @@ def theme() -> gr.themes.Base:
         input_placeholder_color="*neutral_500",
         input_placeholder_color_dark="*neutral_400",
     )
-
-
-def _has_mcp() -> bool:
-    """Whether the optional package for MCP is installed."""
-    from importlib.util import find_spec
-
-    return find_spec("mcp") is not None
 
 
 if __name__ == "__main__":

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rag.offline import switch_off_reports
+
 if TYPE_CHECKING:
     from rag.answering.bot import Bot as Bot
     from rag.retrieval.retriever import Retriever as Retriever
 
 __all__ = ["Bot", "Retriever"]
 __version__ = "0.1.0"
+
+switch_off_reports()
 
 
 def __getattr__(name: str) -> Any:

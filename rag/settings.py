@@ -46,8 +46,9 @@ class Settings:
             answers); None takes the measured one. `rag eval calibrate` finds one for other articles.
         data_dir: folder of saved conversations and feedback.
         host, port: where the page listens.
-        auth: who may use the page, as name:password, several separated by commas; never printed. Needed for any host
-            but this machine itself.
+        allowed_hosts: names and addresses, separated by commas, that the page answers to besides this machine's own.
+        auth: who may use the page, as name:password, several separated by commas, or @FILE with one on each line; never
+            printed. Needed for any host but this machine itself.
         allow_private_urls: whether a URL to index may point to this machine or a private network.
     """
 
@@ -69,6 +70,7 @@ class Settings:
     threshold: float | None = None
     host: str = "127.0.0.1"
     port: int = 7860
+    allowed_hosts: str = ""
     auth: str = field(default="", repr=False)
     allow_private_urls: bool = False
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
 import os
 import re
@@ -235,24 +237,24 @@ def test_a_model_s_words_come_one_by_one(slow_page: str) -> None:
     assert all(b.startswith(a) for a, b in pairwise(texts))
 
 
-def test_an_mcp_client_finds_and_calls_the_same_functions(page: str) -> None:
-    import asyncio
-
+async def mcp_talk(url: str, headers: dict[str, str]) -> tuple[dict[str, Any], str]:
+    """The tools by name, and what the tool "ask" said."""
     from mcp import ClientSession
     from mcp.client.streamable_http import streamablehttp_client
 
-    async def talk() -> tuple[dict[str, Any], str]:
-        async with (
-            streamablehttp_client(f"{page}/gradio_api/mcp/") as (read, write, _),
-            ClientSession(read, write) as session,
-        ):
-            await session.initialize()
-            tools = {tool.name: tool for tool in (await session.list_tools()).tools}
-            called = await session.call_tool("ask", {"question": "Where was the ceasefire signed?"})
-            assert not called.isError
-            return tools, called.content[0].text
+    async with (
+        streamablehttp_client(f"{url}/gradio_api/mcp/", headers=headers) as (read, write, _),
+        ClientSession(read, write) as session,
+    ):
+        await session.initialize()
+        tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+        called = await session.call_tool("ask", {"question": "Where was the ceasefire signed?"})
+        assert not called.isError, called
+        return tools, called.content[0].text
 
-    tools, text = asyncio.run(talk())
+
+def test_an_mcp_client_finds_and_calls_the_same_functions(page: str) -> None:
+    tools, text = asyncio.run(mcp_talk(page, {}))
     assert set(tools) == {"ask", "search", "articles", "article"}
     assert "citations" in tools["ask"].description
     assert "Doha" in text
@@ -300,19 +302,83 @@ def test_a_page_for_all_the_network_needs_a_login(briefs: Settings) -> None:
     assert "--auth" in done.stderr
 
 
-def test_with_a_login_nothing_is_told_without_it(home: Path, cache_dir: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def closed_page(home: Path, cache_dir: Path, tmp_path_factory: Any) -> Iterator[str]:
+    """A page with logins."""
+    folder = tmp_path_factory.mktemp("closed")
     index = str(home / "index")
-    with serving(tmp_path, cache_dir, DATELINE_AUTH="ann:s3cret, bob:x:y", DATELINE_INDEX_DIR=index) as url:
-        first = httpx.get(url, follow_redirects=True).text
-        assert '"auth_required":true' in first.replace(" ", "")
-        assert "articles ·" not in first
-        refused = httpx.post(f"{url}/gradio_api/call/v2/articles", json={})
-        assert refused.status_code == 401
-        with httpx.Client(base_url=url) as client:
-            assert client.post("/login", data={"username": "bob", "password": "wrong"}).status_code == 400
-            assert client.post("/login", data={"username": "bob", "password": "x:y"}).status_code == 200
-            assert "event_id" in client.post("/gradio_api/call/v2/articles", json={}).json()
-        assert "s3cret" not in (tmp_path / "log").read_text()
+    with serving(folder, cache_dir, DATELINE_AUTH="ann:s3cret, bob:x:y", DATELINE_INDEX_DIR=index) as url:
+        yield url
+    assert "s3cret" not in (folder / "log").read_text()
+
+
+def test_with_a_login_nothing_is_told_without_it(closed_page: str) -> None:
+    first = httpx.get(closed_page, follow_redirects=True, headers={"accept": "text/html"}).text
+    assert 'name="password"' in first
+    assert "articles ·" not in first
+    for path in (
+        "/config",
+        "/gradio_api/info",
+        "/gradio_api/mcp/",
+        "/gradio_api/mcp/schema",
+        "/gradio_api/openapi.json",
+    ):
+        assert httpx.get(closed_page + path).status_code == 401, path
+    listing = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    accept = {"accept": "application/json, text/event-stream"}
+    assert httpx.post(f"{closed_page}/gradio_api/mcp/", json=listing, headers=accept).status_code == 401
+    assert httpx.post(f"{closed_page}/gradio_api/call/v2/articles", json={}).status_code == 401
+    with httpx.Client(base_url=closed_page) as client:
+        assert client.post("/login", data={"username": "ann", "password": "wrong"}).status_code == 400
+        assert client.post("/login", data={"username": "ann", "password": "s3cret"}).status_code == 429
+        time.sleep(0.6)
+        assert client.post("/login", data={"username": "bob", "password": "x:y"}).status_code == 200
+        assert "event_id" in client.post("/gradio_api/call/v2/articles", json={}).json()
+        client.get("/logout")
+        assert client.post("/gradio_api/call/v2/articles", json={}).status_code == 401
+
+
+def test_with_a_login_programs_can_ask_and_call_tools(closed_page: str) -> None:
+    from gradio_client import Client
+
+    client = Client(closed_page, auth=("ann", "s3cret"), verbose=False)
+    assert "asif-warning" in {row["id"] for row in client.predict("asif", api_name="/articles")}
+    basic = {"authorization": f"Basic {base64.b64encode(b'ann:s3cret').decode()}"}
+    tools, text = asyncio.run(mcp_talk(closed_page, basic))
+    assert set(tools) == {"ask", "search", "articles", "article"}
+    assert "Doha" in text
+
+
+def test_a_login_opens_the_page_and_its_conversations_are_its_own(
+    closed_page: str, browser: Any, home: Path, cache_dir: Path, tmp_path: Path
+) -> None:
+    index = str(home / "index")
+    with serving(tmp_path, cache_dir, DATELINE_AUTH="ann:s3cret", DATELINE_INDEX_DIR=index) as url:
+        context = browser.new_context(viewport=WIDE)
+        tab = context.new_page()
+        tab.goto(url)
+        tab.get_by_label("Name").fill("ann")
+        tab.get_by_label("Password").fill("s3cret")
+        tab.get_by_role("button", name="Log in").click()
+        tab.locator("#dl-status", has_text="articles").wait_for()
+        tab.wait_for_timeout(500)
+        assert "Doha" in ask(tab, "Where was the ceasefire signed?").inner_text()
+        kept = list((tmp_path / "data" / "conversations").glob("user-*/*.json"))
+        assert [oct(path.stat().st_mode & 0o777) for path in kept] == ["0o600"]
+        tab.goto(f"{url}/logout")
+        tab.get_by_label("Password").wait_for()
+        context.close()
+
+
+@pytest.mark.parametrize("headers", [{"host": "rebind.test"}, {"origin": "https://sibling.example"}], ids=str)
+def test_a_foreign_host_or_origin_is_refused_on_every_route(page: str, headers: dict[str, str]) -> None:
+    paths = ["/", "/config", "/gradio_api/info", "/gradio_api/mcp/", "/gradio_api/upload", "/gradio_api/queue/join",
+             "/gradio_api/call/v2/articles", "/gradio_api/call/ask", "/gradio_api/startup-events"]  # fmt: skip
+    for path in paths:
+        for method in ("GET", "POST", "OPTIONS"):
+            answer = httpx.request(method, page + path, headers=headers)
+            assert answer.status_code == 403, (method, path)
+            assert "access-control-allow-origin" not in answer.headers
 
 
 # ---------------------------------------------------------------------- the browser: asking and checking

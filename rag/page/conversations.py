@@ -69,7 +69,7 @@ class Conversations:
                 id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}",
                 started=now.isoformat(timespec="seconds"),
             )
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._path(conversation.id)
         data = {
             "id": conversation.id,
@@ -77,7 +77,8 @@ class Conversations:
             "answers": [answer.to_dict() for answer in conversation.answers],
         }
         new = path.with_suffix(f".{os.getpid()}.new")
-        new.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+        with open(new, "w", encoding="utf-8", opener=own_file) as file:
+            file.write(json.dumps(data, ensure_ascii=False))
         new.replace(path)
         return conversation
 
@@ -103,6 +104,11 @@ class Conversations:
         if not _ID.fullmatch(id_):
             raise ValueError(f"{id_!r} is no conversation")
         return self._folder / f"{id_}.json"
+
+
+def own_file(path: str, flags: int) -> int:
+    """An opener of files that only their owner may read."""
+    return os.open(path, flags, 0o600)
 
 
 def to_markdown(conversation: Conversation) -> str:

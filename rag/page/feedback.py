@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import InputError
+from rag.page.conversations import own_file
 from rag.types import Answer
 
 
@@ -49,7 +50,7 @@ def record(folder: Path, answer: Answer, *, liked: bool, correction: str = "") -
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "feedback.jsonl"
-    with path.open("a", encoding="utf-8") as file:
+    with open(path, "a", encoding="utf-8", opener=own_file) as file:
         file.write(json.dumps(row, ensure_ascii=False) + "\n")
     return path
 

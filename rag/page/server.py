@@ -1,0 +1,135 @@
+"""Runs an ASGI application on a socket of this machine, and makes one of a Gradio page.
+
+Knows nothing about what the page shows.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import secrets
+import socket
+import sys
+import webbrowser
+from typing import Any
+
+from rag.errors import InputError
+from rag.page.guard import USER, App
+
+#: Visitors whose state is kept in memory: one for each tab and each call of the API, some 120 kB (Gradio keeps 10,000).
+MOST_SESSIONS = 300
+#: Seconds after which uploaded files are removed, and between looks.
+UPLOADS_LAST, UPLOADS_LOOK = 3600, 600
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Raises:
+        InputError: there is no such host on this machine, or the port is taken or not allowed.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, protocol)
+    except (OSError, UnicodeError, ValueError) as error:
+        raise InputError(f"There is no host {host!r} to listen on.", "Use --host 127.0.0.1.") from error
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            said = f"Port {port} of {host} is taken.", "Stop what uses it, or take a free one with --port 0."
+        elif error.errno == errno.EACCES:
+            said = f"Port {port} may not be used.", "Take one above 1023, e.g. --port 7860."
+        else:
+            said = f"{host} is no address of this machine: {error.strerror}.", "Use --host 127.0.0.1."
+        raise InputError(*said) from error
+    return listening
+
+
+def own_address(listening: socket.socket) -> str:
+    """The address under which this machine's own programs reach it."""
+    host, port = listening.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def gradio_app(page: Any, listening: socket.socket, *, logged_in: bool, **how: Any) -> tuple[App, str]:
+    """A Gradio page as an ASGI application, with all switched off that it does not need.
+
+    Args:
+        page: a `gradio.Blocks`.
+        logged_in: whether `rag.page.guard` puts a user into each request's scope.
+        how: as for `gradio.mount_gradio_app`.
+
+    Returns:
+        The application, and the secret that the page's requests to itself carry.
+    """
+    import fastapi
+    import gradio as gr
+
+    inner = secrets.token_urlsafe(32)
+    page.state_session_capacity = MOST_SESSIONS
+    page.delete_cache = (UPLOADS_LOOK, UPLOADS_LAST)
+    app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    links: list[Any] = ["api", *([{"label": "Log out", "url": "/logout"}] if logged_in else [])]
+    gr.mount_gradio_app(
+        app,
+        page,
+        "/",
+        footer_links=links,
+        run_history=False,
+        auth_dependency=(lambda request: request.scope.get(USER)) if logged_in else None,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=importlib.util.find_spec("mcp") is not None,
+        **how,
+    )
+    if page.mcp_server_obj:
+        _connect_tools(page.mcp_server_obj, own_address(listening), inner)
+    return app, inner
+
+
+def _connect_tools(tools: Any, address: str, inner: str) -> None:
+    """Let Gradio's MCP server reach the page at its own address, past the guard; users' logins go along with calls."""
+    from gradio_client import Client
+
+    def client() -> Any:
+        if tools._client_instance is None:
+            tools._client_instance = Client(
+                address,
+                download_files=False,
+                verbose=False,
+                analytics_enabled=False,
+                _skip_components=False,
+                headers={"x-gradio-user": "mcp", "x-dateline-inner": inner},
+            )
+        return tools._client_instance
+
+    tools._get_or_create_client = client
+
+
+def run(app: App, listening: socket.socket, *, open_browser: bool = False) -> None:
+    """Serve until interrupted, and say where."""
+    import uvicorn
+
+    address = own_address(listening)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets=sockets)
+            sys.stdout.write(f"Dateline is at {address}\nStop it with Ctrl+C.\n")
+            sys.stdout.flush()
+            if open_browser:
+                webbrowser.open(address)
+
+    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, ws="none", lifespan="on")
+    try:
+        Server(config).run(sockets=[listening])
+    except KeyboardInterrupt:
+        sys.stdout.write("Stopped.\n")
