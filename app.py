@@ -30,15 +30,18 @@ def logins(settings: Settings) -> list[tuple[str, str]]:
     return [(name.strip(), password) for name, password in pairs]
 
 
-def serve(settings: Settings, *, open_browser: bool = False) -> None:
+def serve(settings: Settings, *, open_browser: bool = False, fetch: bool = False) -> None:
     """Open the index and the model, and serve the page until interrupted.
+
+    Args:
+        fetch: whether a better model than is here is fetched meanwhile, where none was named.
 
     Raises:
         InputError: the page would listen beyond this machine without a login.
         RagError: the index or the model cannot be used.
     """
     auth = logins(settings)
-    desk = Desk(settings)
+    desk = Desk(settings, fetch=fetch)
     try:
         build(desk).queue(default_concurrency_limit=4).launch(
             server_name=settings.host,

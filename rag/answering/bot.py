@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rag.answering.claims import check_claim, check_reading, parse_claims
 from rag.answering.evidence import SURE, pack, weigh
-from rag.models.generator import Generator, Message
 from rag.answering.prompt import admitted_words, build_grammar, fit
-from rag.language.standalone import standalone
 from rag.answering.suggest import suggest
 from rag.errors import InputError, ModelCrashed, ModelError
+from rag.language.standalone import standalone
+from rag.models.catalogue import settle
+from rag.models.generator import Generator, Message
 from rag.retrieval.retriever import Retriever
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
 from rag.types import ABSTENTION, Answer, Claim, Passage
@@ -93,6 +94,7 @@ class Bot:
         Raises:
             ModelError: the model that was asked for cannot be used.
         """
+        settings, _ = settle(settings)
         notes = []
         if reader is None:
             try:

@@ -12,8 +12,8 @@ from functools import cached_property
 from threading import Event
 from typing import Any
 
-from rag.models.generator import Message
 from rag.errors import EndpointError, InputError
+from rag.models.generator import Message
 
 #: Seconds to connect, and to wait for the next piece of an answer.
 CONNECT, WAIT = 5.0, 120.0

@@ -13,8 +13,8 @@ from pathlib import Path
 from threading import Event, Lock, RLock
 from typing import TYPE_CHECKING, Any
 
-from rag.models.generator import Message
 from rag.errors import InputError, ModelBroken, ModelError, ModelMissing
+from rag.models.generator import Message
 
 if TYPE_CHECKING:
     import numpy as np
