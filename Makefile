@@ -17,8 +17,9 @@ INSTALL := $(PIP) install -q --progress-bar off -c constraints.txt --find-links 
 .PHONY: chat test test-slow check format sample screenshots wheel clean
 .DEFAULT_GOAL := chat
 
+# MODEL=extracts fetches nothing, MODEL=NAME uses another; without it the best model for this machine is fetched meanwhile.
 chat: sample
-	$(BIN)/rag chat
+	$(BIN)/rag chat $(if $(MODEL),--model $(MODEL),--fetch)
 
 sample: $(VENV)/.installed
 	@$(BIN)/rag status >/dev/null 2>&1 || $(BIN)/rag index --sample

@@ -41,8 +41,11 @@ def hosts(settings: Settings) -> list[str]:
     return [*named, settings.host]
 
 
-def serve(settings: Settings, *, open_browser: bool = False) -> None:
+def serve(settings: Settings, *, open_browser: bool = False, fetch: bool = False) -> None:
     """Open the index and the model, and serve the page until interrupted.
+
+    Args:
+        fetch: whether a better model than is here is fetched meanwhile, where none was named.
 
     Raises:
         InputError: the address cannot be listened on, or the page would be open to others without a login.
@@ -50,7 +53,7 @@ def serve(settings: Settings, *, open_browser: bool = False) -> None:
     """
     people, named = logins(settings), hosts(settings)
     with bind(settings.host, settings.port) as listening:
-        desk = Desk(settings)
+        desk = Desk(settings, fetch=fetch)
         try:
             page = build(desk).queue(default_concurrency_limit=4)
             app, inner = gradio_app(

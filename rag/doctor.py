@@ -52,6 +52,9 @@ def checks(settings: Settings) -> list[Check]:
         ("language model", _language_model),
         ("index", _index),
     ]
+    from rag.models.catalogue import settle
+
+    settings, choice = settle(settings)
     found = []
     for name, look in looks:
         try:
@@ -60,6 +63,9 @@ def checks(settings: Settings) -> list[Check]:
             found.append(Check(name, "fail", error.message, error.hint))
         except (ImportError, OSError) as error:
             found.append(Check(name, "fail", str(error), "Reinstall the package, or run: make clean chat"))
+    if choice:
+        hint = f"rag models fetch {choice.better}" if choice.better else ""
+        found.append(Check("who speaks", "warn" if choice.better else "ok", choice.reason, hint))
     return found
 
 
@@ -95,15 +101,12 @@ def _processor(settings: Settings) -> Check:
 
 
 def _memory(settings: Settings) -> Check:
-    from rag.models.catalogue import list_models
+    from rag.models.catalogue import BESIDE, list_models
+    from rag.models.machine import free_memory
 
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
+    if (free := free_memory()) is None:
         return Check("memory", "warn", "how much is free is not known on this system")
-    # The embedding model with PyTorch takes about 0.8 GB beside the language model.
-    needed = 800_000_000 + next((m.ram_bytes for m in list_models(settings) if m.name == settings.model), 0)
+    needed = BESIDE + next((m.ram_bytes for m in list_models(settings) if m.name == settings.model), 0)
     detail = f"{free / 1e9:.1f} GB free, about {needed / 1e9:.1f} GB needed"
     if free < needed:
         return Check("memory", "warn", detail, "Close other programs, or take a smaller model: rag models list")
@@ -131,7 +134,12 @@ def _hub(settings: Settings) -> Check:
         httpx.head(constants.ENDPOINT, timeout=3.0)
     except httpx.HTTPError as error:
         detail = f"not reachable ({type(error).__name__}); the embedded models need no hub"
-        return Check("model hub", "warn", detail, "Other models: name a .gguf file with --model.")
+        return Check(
+            "model hub",
+            "warn",
+            detail,
+            "Other models: rag models fetch NAME, or a .gguf file after --model.",
+        )
     return Check("model hub", "ok", "reachable")
 
 

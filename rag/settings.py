@@ -19,6 +19,7 @@ from rag.errors import SettingsError
 PACKAGED_EMBEDDING_MODEL = "all-MiniLM-L6-v2"
 EMBEDDED_MODEL = "smollm2-135m"
 EXTRACTS = "extracts"
+AUTO = "auto"
 NO_RERANKER = "none"
 
 
@@ -32,8 +33,8 @@ class Settings:
         embedding_model: "all-MiniLM-L6-v2" is the packaged one; else a sentence-transformers id or folder.
         passage_tokens: largest passage in tokens of the embedding model (16 up to the model's limit).
         passage_overlap: tokens shared by neighbouring passages (0 up to half of passage_tokens).
-        model: "smollm2-135m" (embedded), "extracts" (no language model), a preset's name,
-            a path to a .gguf, or the http(s) base URL of an OpenAI-compatible endpoint.
+        model: "auto" (the best measured one that is here), "extracts" (no language model), "smollm2-135m"
+            (embedded), a preset's name, a path to a .gguf, or the http(s) base URL of an OpenAI-compatible endpoint.
         endpoint_model: the model's name at the endpoint; "" takes the first it offers.
         api_key: sent to the endpoint as a bearer token; never printed.
         context_tokens: context window to open the language model with (512 and up).
@@ -58,7 +59,7 @@ class Settings:
     embedding_model: str = PACKAGED_EMBEDDING_MODEL
     passage_tokens: int = 192
     passage_overlap: int = 48
-    model: str = EXTRACTS
+    model: str = AUTO
     endpoint_model: str = ""
     api_key: str = field(default="", repr=False)
     context_tokens: int = 2048

@@ -24,6 +24,8 @@ def pytest_configure() -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"
     for name in [name for name in os.environ if name.startswith("DATELINE_")]:
         del os.environ[name]
+    # No fetched model speaks in the tests, whatever the person who runs them has.
+    os.environ["DATELINE_MODEL"] = "extracts"
 
 
 @pytest.fixture(scope="session")

@@ -1,21 +1,25 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rag.doctor import EMBEDDED_SHA256, checks
-from rag.errors import DownloadFailed, ModelBroken, ModelMissing
+from rag.errors import ModelBroken, ModelMissing
+from rag.models import catalogue
 from rag.models.catalogue import (
+    MEASURED,
     PRESETS,
+    default_model,
     embedded_path,
-    fetch,
     list_models,
     open_generator,
     preset_path,
     quick_embedded,
+    settle,
     verify,
 )
 from rag.settings import Settings
@@ -49,17 +53,58 @@ def test_the_list_tells_size_and_memory(settings: Settings, tmp_path: Path) -> N
     path.write_bytes(b"GGUF")
     listed = {model.name: model for model in list_models(settings)}
     assert (listed["qwen2.5-0.5b"].kind, listed["qwen2.5-0.5b"].path) == ("fetched", path)
-    assert fetch("qwen2.5-0.5b", settings) == path
 
 
-def test_without_a_hub_the_manual_steps_are_told(settings: Settings, tmp_path: Path) -> None:
-    settings = replace(settings, cache_dir=tmp_path)
-    with pytest.raises(DownloadFailed) as caught:
-        fetch("qwen2.5-0.5b", settings)
-    target = preset_path("qwen2.5-0.5b", settings)
-    for words in ("Qwen/Qwen2.5-0.5B-Instruct-GGUF", "qwen2.5-0.5b-instruct-q4_k_m.gguf", str(target), "--model"):
-        assert words in caught.value.hint
-    assert not target.exists()
+def test_the_catalogue_pins_every_file() -> None:
+    for name, preset in PRESETS.items():
+        assert re.fullmatch("[0-9a-f]{64}", preset.sha256), name
+        assert re.fullmatch("[0-9a-f]{40}", preset.revision), name
+        assert preset.bytes < preset.ram, name
+        assert preset.licence in {"Apache-2.0", "MIT"}, name
+        if parts := preset.parts:
+            assert (parts.count - 1) * parts.bytes < preset.bytes <= parts.count * parts.bytes, name
+    assert len({preset.sha256 for preset in PRESETS.values()}) == len(PRESETS)
+    assert set(MEASURED) <= {"extracts", "smollm2-135m", *PRESETS}
+
+
+def test_the_default_is_the_best_measured_one_that_is_here(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auto = replace(settings, cache_dir=tmp_path, model="auto")
+    measured = {"extracts": 0.5, "qwen2.5-coder-1.5b": 0.7, "qwen2.5-coder-0.5b": 0.6, "qwen2.5-1.5b": 0.4}
+    monkeypatch.setattr(catalogue, "MEASURED", {name: {"right": right, "n": 20} for name, right in measured.items()})
+
+    def here(*names: str) -> None:
+        for name in PRESETS:
+            path = preset_path(name, auto)
+            path.parent.mkdir(exist_ok=True)
+            path.unlink(missing_ok=True)
+            if name in names:
+                path.write_bytes(b"GGUF")
+
+    choice = default_model(auto)
+    assert (choice.name, choice.better) == ("extracts", "qwen2.5-coder-1.5b")
+    assert "rag models fetch qwen2.5-coder-1.5b" in choice.reason
+    here("qwen2.5-coder-0.5b", "qwen2.5-1.5b", "qwen3-1.7b")
+    choice = default_model(auto)
+    assert (choice.name, choice.better) == ("qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b")
+    # Worse than the extracts, or never measured: not without being named.
+    here("qwen2.5-1.5b", "qwen3-1.7b")
+    assert default_model(auto).name == "extracts"
+    here("qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b")
+    assert default_model(auto).name == "qwen2.5-coder-1.5b"
+    assert default_model(auto).better == ""
+    monkeypatch.setattr(catalogue, "total_memory", lambda: 2_500_000_000)
+    assert default_model(auto).name == "qwen2.5-coder-0.5b"
+    monkeypatch.setattr(catalogue, "total_memory", lambda: 1_500_000_000)
+    choice = default_model(auto)
+    assert (choice.name, choice.better) == ("extracts", "")
+    assert "too little memory" in choice.reason
+    monkeypatch.setattr(catalogue, "total_memory", lambda: None)
+    assert default_model(auto).name == "qwen2.5-coder-1.5b"
+    settled, choice_or_none = settle(auto)
+    assert (settled.model, choice_or_none) == ("qwen2.5-coder-1.5b", default_model(auto))
+    assert settle(settings) == (settings, None)
 
 
 def test_checksums(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from rag.answering.understand import understand
 from rag.answering.writing import abstains, claims_of, excerpts, fit, judge_claim
 from rag.errors import ModelCrashed, ModelError
 from rag.language.words import content_stems
+from rag.models.catalogue import settle
 from rag.models.generator import Generator
 from rag.retrieval.retriever import Retriever, Searcher
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
@@ -102,6 +103,7 @@ class Bot:
         Raises:
             ModelError: the model that was asked for cannot be used.
         """
+        settings, _ = settle(settings)
         notes: list[str] = []
         reader, judge = parts or (_reader(notes), _judge(notes))
         if settings.model == EXTRACTS:

