@@ -161,14 +161,11 @@ def _embedding_model(settings: Settings) -> Check:
 
 
 def _embedded_model(settings: Settings) -> Check:
-    from rag.models.catalogue import embedded_path, shipped_adapter, verify
+    from rag.models.catalogue import embedded_path, verify
 
     path = embedded_path()
     verify(path, EMBEDDED_SHA256)
-    if shipped_adapter() is None:
-        hint = "Restore models/adapter from the repository, or reinstall."
-        return Check("embedded language model", "warn", f"{path.name} without its adapter", hint)
-    return Check("embedded language model", "ok", f"{path.name} and its adapter, checksums as recorded")
+    return Check("embedded language model", "ok", f"{path.name}, checksum as recorded")
 
 
 def _reader(settings: Settings) -> Check:

@@ -40,7 +40,12 @@ def answer_to_dict(answer: Answer) -> dict[str, Any]:
         "extracts": [_claim_to_dict(claim) for claim in answer.extracts],
         "short": [_citation_to_dict(citation) for citation in answer.short],
         "versions": [
-            {"value": v.value, "withdrawn": v.withdrawn, "citations": [_citation_to_dict(c) for c in v.citations]}
+            {
+                "value": v.value,
+                "probability": round(v.probability, 4),
+                "withdrawn": v.withdrawn,
+                "citations": [_citation_to_dict(c) for c in v.citations],
+            }
             for v in answer.versions
         ],
         "unanswered": list(answer.unanswered),
@@ -72,7 +77,8 @@ def answer_from_dict(data: Mapping[str, Any]) -> Answer:
         extracts=tuple(_claim(raw, by_rank) for raw in data["extracts"]),
         short=_citations(data["short"], by_rank),
         versions=tuple(
-            Version(v["value"], _citations(v["citations"], by_rank), v["withdrawn"]) for v in data["versions"]
+            Version(v["value"], _citations(v["citations"], by_rank), v["probability"], v["withdrawn"])
+            for v in data["versions"]
         ),
         unanswered=tuple(data["unanswered"]),
         notes=tuple(data["notes"]),

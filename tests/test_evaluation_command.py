@@ -26,7 +26,7 @@ from rag.evaluation.gold import Evidence, GoldItem
 from rag.evaluation.runner import run as run_gold
 from rag.resources import resource
 from rag.settings import Settings
-from rag.types import Answer
+from rag.types import Answer, Query
 
 ROOT = Path(__file__).parent.parent
 SOME = ("--model", "extracts", "--limit", "36", "--seed", "3")
@@ -241,7 +241,7 @@ def test_a_report_shows_hostile_text_as_text(tmp_path: Path) -> None:
                 return []
 
         def ask(self, question: str, **_: Any) -> Answer:
-            return Answer(question, question, "abstention", evil, (), ())
+            return Answer(question, Query(question), "abstention", evil, (), ())
 
     item = GoldItem("q", f"Who? {evil}", ((evil,),), (Evidence("a"),), "entity", True)
     write_run(run_gold([item], Says(), model=evil), tmp_path)

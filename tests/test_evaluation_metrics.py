@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+import making
 import numpy as np
 import pytest
 
 from rag.evaluation import metrics
 from rag.evaluation.gold import Evidence, GoldItem
-from rag.types import Answer, Citation, Claim, Hit, Passage
+from rag.types import Answer, Citation, Claim, Hit, Passage, Query
 
 
 def item(
@@ -28,7 +29,7 @@ def item(
 
 
 def passage(article: str, text: str) -> Passage:
-    return Passage(f"{article}#0-{len(text)}", article, text, 0, len(text))
+    return making.passage(text, id_=article)
 
 
 def hits(*found: tuple[str, str]) -> list[Hit]:
@@ -36,9 +37,12 @@ def hits(*found: tuple[str, str]) -> list[Hit]:
 
 
 def answer(*claims: tuple[str, list[Passage]]) -> Answer:
-    made = tuple(Claim(text, tuple(Citation(n, p, 0, len(p.text)) for n, p in enumerate(ps, 1))) for text, ps in claims)
-    shown = tuple(Hit(p, 1.0, 1) for _, ps in claims for p in ps)
-    return Answer("Q?", "Q?", "model", "m", made, shown)
+    made, shown = [], []
+    for text, passages in claims:
+        found = [Hit(p, 1.0, n) for n, p in enumerate(passages, 1)]
+        shown += found
+        made.append(Claim(text, tuple(Citation(h, 0, len(h.passage.text)) for h in found), "supported"))
+    return Answer("Q?", Query("Q?"), "model", "m", tuple(made), tuple(shown))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import making
 import pytest
 
 from rag.articles import load
@@ -15,7 +16,7 @@ from rag.errors import GoldError
 from rag.evaluation.gold import Evidence, check_quotes, read_gold
 from rag.evaluation.metrics import is_relevant
 from rag.evaluation.public import convert
-from rag.types import Article, Passage
+from rag.types import Article
 
 
 def written(folder: Path, name: str, value: Any) -> Path:
@@ -164,7 +165,7 @@ def test_rgb(tmp_path: Path) -> None:
     assert [(articles[e.article].text, e.quote) for e in altered.evidence] == [("Bob did it all, they say.", "Bob")]
     check_quotes(list(items.values()), lambda id_: articles[id_].text)
     (found,) = (a for a in articles.values() if a.source in altered.sources)
-    place = Passage("p", found.id, found.text, 0, len(found.text))
+    place = making.whole_article(found).passage
     assert is_relevant(place, altered), "found is the place of the false answer, since the right one is nowhere"
     assert together.evidence_mode == "any"
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import making
 import pytest
 
 from rag.answering.bot import Bot
@@ -25,7 +26,7 @@ from rag.evaluation.thresholds import violations
 from rag.models.generator import Message
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
-from rag.types import Answer, Citation, Claim, Hit, Passage
+from rag.types import Answer, Citation, Claim, Hit, Query
 
 GOLD = [
     GoldItem(
@@ -40,14 +41,15 @@ GOLD = [
 
 def hit(n: int, rank: int) -> Hit:
     text = f"It is in place{n}."
-    return Hit(Passage(f"a{n}#0-{len(text)}", f"a{n}", text, 0, len(text)), 1 / rank, rank)
+    return making.hit(text, rank, id_=f"a{n}")
 
 
 class Searches:
     def __init__(self, shuffled: bool) -> None:
         self.shuffled = shuffled
 
-    def search(self, question: str, **_: Any) -> list[Hit]:
+    def search(self, query: Query) -> list[Hit]:
+        question = query.text
         if question.startswith("Why"):
             return [hit(0, 1)]
         n = int(question.rsplit(maxsplit=1)[-1].strip("?"))
@@ -70,25 +72,25 @@ class FakeBot:
             raise RuntimeError("out of memory")
         if self.fault == "is stopped" and question.endswith("2?"):
             raise KeyboardInterrupt
-        hits = tuple(self.retriever.search(question))
+        hits = tuple(self.retriever.search(Query(question)))
         silent = question.startswith("Why") and self.fault not in {"never abstains"}
         sure = 0.2 if question.startswith("Why") else 0.9
         if silent or self.fault == "always abstains":
-            return Answer(question, question, "abstention", "fake", (), hits, confidence=sure)
+            return Answer(question, Query(question), "abstention", "fake", (), hits, probability=sure)
         text = hits[0].passage.text
-        cited: tuple[Citation, ...] = (Citation(1, hits[0].passage, 0, len(text)),)
+        cited: tuple[Citation, ...] = (Citation(hits[0], 0, len(text)),)
         if self.fault in {"wrong citations", "cites everything"}:
-            other = [hit(n, 1) for n in range(4, 9)]
+            other = [hit(n, n) for n in range(4, 9)]
             known = list(hits) if self.fault == "cites everything" else []
             hits = (*known, *other)
-            cited = tuple(Citation(n, h.passage, 0, len(text)) for n, h in enumerate(hits, 1))
+            cited = tuple(Citation(h, 0, len(text)) for h in hits)
         if self.fault == "from memory":
             text = "It is in Atlantis."
         at = max(0, hits[0].passage.text.find("place"))
-        short = (Citation(1, hits[0].passage, at, at + 6),)
+        short = (Citation(hits[0], at, at + 6),)
         timings = {"total": 0.5}
         return Answer(
-            question, question, "model", "fake", (Claim(text, cited, 1.0),), hits, short=short, confidence=sure,
+            question, Query(question), "model", "fake", (Claim(text, cited, "supported"),), hits, short=short, probability=sure,
             timings=timings,
         )  # fmt: skip
 
@@ -457,7 +459,7 @@ def test_the_rates_are_those_of_the_threshold_as_printed() -> None:
     class Near(FakeBot):
         def ask(self, question: str, **how: Any) -> Answer:
             sure = 0.9001 if question.startswith("Why") else 0.9002
-            return replace(super().ask(question, **how), confidence=sure)
+            return replace(super().ask(question, **how), probability=sure)
 
     found = calibrate(run(GOLD, Near("never abstains")))
     assert found.threshold == 0.9

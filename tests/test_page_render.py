@@ -29,7 +29,7 @@ def answer(**parts: object) -> Answer:
         "claims": (Claim("It has 3 islands & <b>no</b> bridge.", (citation,), 1.0),),
         "hits": (Hit(one, 0.1, 1), Hit(two, 0.2, 2)),
     } | parts
-    return Answer("How many islands?", "How many islands?", **values)  # type: ignore[arg-type]
+    return Answer("How many islands?", Query("How many islands?"), **values)  # type: ignore[arg-type]
 
 
 def test_each_mark_is_a_button_that_knows_its_place() -> None:

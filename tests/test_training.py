@@ -13,10 +13,7 @@ from rag.models.embedder import SentenceTransformerEmbedder, packaged_model_fold
 from rag.models.reader import Reader
 from rag.resources import resource
 from training import negatives
-from training.adapter import shared_prefix, unaided
-from training.adapter_data import reply
 from training.batching import batches
-from training.export_adapter import export, permuted, shipped_matrices
 from training.measure_reader import Outcome, f1, summary
 from training.reader import shipped_weights
 from training.sources import HELD_OUT_FROM, Example, Guard, _detokenise, guard, held_out_articles, news, squad
@@ -69,45 +66,12 @@ def test_near_misses_do_not_hold_the_answer() -> None:
     assert (first.question, first.context, first.answers) == (EXAMPLE.question, other.context, ())
 
 
-@pytest.mark.parametrize(
-    ("question", "answer", "said"),
-    [
-        ("Who mediated?", "Turkey and Qatar", "Turkey and Qatar mediated."),
-        ("When was the ceasefire signed?", "19 October 2025", "The ceasefire was signed on 19 October 2025."),
-        ("When was the hall opened?", "1998", "The hall was opened in 1998."),
-        ("In what year did the Saracens first raid the coast of the island?", "827,", "827."),
-        ("Who was there?", "see [1]", None),
-        ("Who was there?", "  ", None),
-    ],
-)
-def test_answers_become_short_sentences(question: str, answer: str, said: str | None) -> None:
-    assert reply(question, answer) == said
-
-
 def test_batches_hold_each_index_once_and_few_padded_tokens() -> None:
     lengths = np.array([5, 90, 7, 88, 6, 200])
     found = batches(lengths, 1, 100)
     assert sorted(int(i) for group in found for i in group) == [0, 1, 2, 3, 4, 5]
     assert all(len(group) == 1 or lengths[group].max() * len(group) <= 100 for group in found)
     assert sorted(map(len, found)) == [1, 1, 1, 3]
-
-
-def test_the_tokens_that_all_prompts_share() -> None:
-    data = {"ids": np.array([1, 2, 3, 9, 1, 2, 3, 4, 5, 1, 2, 3]), "offsets": np.array([0, 4, 9, 12])}
-    assert shared_prefix(data) == 3
-    data["ids"][5] = 7
-    assert shared_prefix(data) == 1
-
-
-def test_suggestions_are_cut_out_of_the_tokens() -> None:
-    data = {
-        "ids": np.array([1, 2, 91, 92, 3, 1, 2, 4, 1, 93, 5]),
-        "offsets": np.array([0, 5, 8, 11]),
-        "suggested": np.array([[2, 2], [3, 0], [1, 1]]),
-    }
-    cut = unaided(data)
-    assert cut["ids"].tolist() == [1, 2, 3, 1, 2, 4, 1, 5]
-    assert cut["offsets"].tolist() == [0, 3, 6, 8]
 
 
 def test_treebank_tokens_are_joined_with_their_offsets() -> None:
@@ -158,33 +122,6 @@ def test_nothing_measured_on_passes_the_guard() -> None:
     assert held
     assert all(kept_out.asks(q.question) for q in held)
     assert {a for q in held for a in q.articles} == held_out_articles(questions)
-
-
-def test_the_permutation_is_that_of_the_rotary_embedding() -> None:
-    rows = np.arange(8)[:, None]  # two heads of four: halves (0 1 | 2 3) become pairs (0 2, 1 3)
-    assert permuted(rows, 2).ravel().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
-
-
-def test_an_exported_adapter_can_be_trained_on(tmp_path: Path) -> None:
-    from safetensors.numpy import save_file
-
-    rng = np.random.default_rng(0)
-    shapes = {
-        "model.layers.3.self_attn.q_proj.lora_A": (2, 576),
-        "model.layers.3.self_attn.q_proj.lora_B": (576, 2),
-        "model.layers.3.mlp.down_proj.lora_A": (2, 1536),
-        "model.layers.3.mlp.down_proj.lora_B": (576, 2),
-    }
-    matrices = {name: rng.integers(-99, 99, shape).astype(np.float32) / 64 for name, shape in shapes.items()}
-    save_file({f"base_model.model.{n}.weight": m for n, m in matrices.items()}, tmp_path / "adapter_model.safetensors")
-    (tmp_path / "adapter_config.json").write_text('{"lora_alpha": 4}', encoding="utf-8")
-    export(tmp_path, tmp_path / "gguf")
-    found = shipped_matrices(tmp_path / "gguf" / "adapter.gguf")
-    assert found.keys() == matrices.keys()
-    for name, matrix in matrices.items():
-        # Blocks of 32 numbers have one step, a 127th of their largest; rows of two stay in half precision, exact.
-        off = np.abs(found[name] - matrix).max()
-        assert off == 0 if name.endswith("B") else 0 < off < 99 / 64 / 127 * 0.6
 
 
 def test_training_can_go_on_from_the_shipped_reader() -> None:

@@ -197,7 +197,8 @@ def fingerprint(bot: Bot, retriever: Retriever) -> str:
     for path in sorted(file for group in code for file in group):
         if not apart & set(path.parts[-2:]):
             parts.append(hashlib.sha256(path.read_bytes()).hexdigest())
-    parts += [resource("models", name, "manifest.json").read_text(encoding="utf-8") for name in ("reader", "adapter")]
+    manifests = [resource("models", name, "manifest.json") for name in ("reader", "judge", "kinds", "probability")]
+    parts += [path.read_text(encoding="utf-8") for path in manifests if path.is_file()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -153,20 +153,6 @@ def quick_embedded(settings: Settings) -> Path:
     return target
 
 
-def shipped_adapter() -> Path | None:
-    """The LoRA adapter for the embedded model; None in a checkout without one.
-
-    Raises:
-        ModelBroken: it does not match its checksum.
-    """
-    folder = resource("models", "adapter")
-    path = folder / "adapter.gguf"
-    if not path.is_file():
-        return None
-    verify(path, shipped_manifest("adapter").get("sha256", "nothing, since manifest.json is missing or damaged"))
-    return path
-
-
 def shipped_manifest(name: str) -> dict[str, Any]:
     """models/<name>/manifest.json; empty when it is missing or damaged."""
     try:
@@ -190,9 +176,8 @@ def list_models(settings: Settings) -> list[ModelInfo]:
         scores = MEASURED.get(EXTRACTS, {}) | shipped_scores("reader")
         listed.append(ModelInfo(EXTRACTS, "embedded", size, 150_000_000, "CC-BY-SA-4.0", reader, scores))
     try:
-        path, adapter = embedded_path(), resource("models", "adapter")
-        size = path.stat().st_size + sum(file.stat().st_size for file in adapter.glob("*.gguf"))
-        scores = MEASURED.get(EMBEDDED_MODEL, {}) | shipped_scores("adapter")
+        path, scores = embedded_path(), MEASURED.get(EMBEDDED_MODEL, {})
+        size = path.stat().st_size
         listed.append(ModelInfo(EMBEDDED_MODEL, "embedded", size, 450_000_000, "Apache-2.0", path, scores))
     except ModelMissing:
         pass  # `rag doctor` reports it; the list shows what is there
@@ -298,17 +283,12 @@ def open_generator(settings: Settings) -> Generator:
     from rag.models.probe import probe
 
     check_gguf(path)
-    adapter = shipped_adapter() if model == EMBEDDED_MODEL else None
-    if adapter:
-        name += " with Dateline's adapter"
     return LlamaGenerator(
         path,
         name=name,
-        lora_path=adapter,
-        takes_suggestions=adapter is not None,
         context_tokens=settings.context_tokens,
         threads=settings.threads,
-        extra_buffers=probe(path, settings.cache_dir, adapter=adapter).extra_buffers,
+        extra_buffers=probe(path, settings.cache_dir).extra_buffers,
     )
 
 
