@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from rag.language.names import names
+from rag.language.sentences import sentences
 from rag.language.values import Day, Number, days, numbers
-from rag.language.words import fold, sentences
+from rag.language.words import fold
 
 Kind = Literal["correction", "clarification", "update"]
 
@@ -105,7 +106,9 @@ def corrections(text: str) -> tuple[Correction, ...]:
                 n, end = n + 1, following[1]
             else:
                 label = None
-        own = next((s.start for s in sentences(text[start:end]) if _OWN.search(s.text)), None)
+        own = next(
+            (s.start for s in sentences(text[start:end]) if _OWN.search(text, start + s.start, start + s.end)), None
+        )
         if label and not _is_note(label, text[start:end]):
             label = None
         if label or own is not None:
