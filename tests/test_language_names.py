@@ -22,6 +22,7 @@ from rag.language.names import fullest, gender_of, names, same_person
         ("Dr. Ines Paz and J. K. Holm wrote it.", ["Ines Paz", "J. K. Holm"]),
         ("anti-Virta posters and ex-President Holm", ["Holm"]),
         ("In March the U.S. Coast Guard came.", ["U.S. Coast Guard"]),
+        ("He told the Coast Post and the Inter Bank.", ["Coast Post", "Inter Bank"]),
         ("Fishing is down. Boats lie idle.", []),
         ("Volcano Rana Erupts Again Over Northern Islands\nNobody was hurt near Rana.", ["Rana"]),
         ("General Motors met General Asim Khan.", ["General Motors", "Asim Khan"]),

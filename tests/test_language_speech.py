@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.language.sentences import sentences
 from rag.language.speech import AskedSpeech, Speech, antecedents, asked_speaker, is_speaker, quotes, speeches
+from rag.language.sentences import sentences
 
 
 def _spoken(text: str) -> list[tuple[Speech, ...]]:

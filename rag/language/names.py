@@ -78,7 +78,7 @@ class _Word:
     @property
     def capital(self) -> bool:
         parts = re.split(r"[-'’]", self.text)
-        if parts[0].casefold() in _PREFIXES:
+        if len(parts) > 1 and parts[0].casefold() in _PREFIXES:
             return False
         return any(part[:1].isupper() for part in parts)
 

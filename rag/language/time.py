@@ -510,7 +510,8 @@ class _Reader:
 
     def _all_days(self) -> list[Day]:
         """Dates as `values.days` finds them, and all lone months, in any case and short."""
-        found = [day for day in days(self.question) if day.day or day.year or day.weekday is not None]
+        every = [day for day in days(self.question) if not day.step]  # "last Friday" is told below
+        found = [day for day in every if day.day or day.year or day.weekday is not None]
         for token in self.tokens:
             name = token.low.removeprefix("mid-")
             start = token.end - len(name)
