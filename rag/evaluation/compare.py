@@ -14,7 +14,7 @@ from rag.evaluation.runner import LOWER_IS_BETTER, is_rate
 LEAST = 20
 ALPHA = 0.05
 #: The measure that decides alone, the first that both runs have; the others share one error rate (Holm).
-PRIMARY = ("contains_match", "hits_at_4")
+PRIMARY = ("contains_match", "same_answer", "right", "hits_at_4")
 
 
 class NotComparable(InputError):
