@@ -164,6 +164,27 @@ def format_differences(differences: Sequence[Difference]) -> str:
     return "\n".join(rows)
 
 
+def format_speakers(runs: Sequence[Run]) -> str:
+    """Runs of several models over one gold set beside each other: every measure and cost that one of them has.
+
+    Raises:
+        NotComparable: they asked different questions.
+    """
+    if len({run.gold for run in runs}) > 1:
+        raise NotComparable("The runs asked different questions.", "Run all over the same gold set.")
+    width = max(14, *(len(run.model) + 2 for run in runs))
+    rows = [f"{'':<30}" + "".join(f"{run.model:>{width}}" for run in runs)]
+    for name in dict.fromkeys(name for run in runs for name in run.summary):
+        cells = [f"{m.value:.3f}" if (m := run.summary.get(name)) else "-" for run in runs]
+        rows.append(f"{name:<30}" + "".join(f"{cell:>{width}}" for cell in cells))
+        spans = [f"{m.low:.2f} to {m.high:.2f}" if (m := run.summary.get(name)) else "" for run in runs]
+        rows.append(f"{'':<30}" + "".join(f"{span:>{width}}" for span in spans))
+    for name in dict.fromkeys(name for run in runs for name in run.cost):
+        cells = [f"{c['median']:.2f}" if (c := run.cost.get(name)) else "-" for run in runs]
+        rows.append(f"{name + ' (median)':<30}" + "".join(f"{cell:>{width}}" for cell in cells))
+    return "\n".join(rows)
+
+
 def _of_the_whole(run: Run) -> set[str]:
     """Measures of a run that no single question has."""
     return set(run.summary) - {name for row in run.rows for name in row["scores"]}

@@ -16,7 +16,7 @@ from rag.answering.bot import Bot
 from rag.evaluation.gold import GoldItem
 from rag.evaluation.metrics import is_relevant
 from rag.evaluation.runner import Asker
-from rag.indexing.splitter import split
+from rag.indexing.splitter import embedded_text, sentence_spans, split
 from rag.models.generator import Generator, Message
 from rag.retrieval.retriever import Retriever, Searcher
 from rag.settings import Settings
@@ -53,7 +53,7 @@ class GoldRetriever:
         item = self._items.get((query.text, frozenset(query.sources)))
         if item is None:
             return self._inner.search(query)
-        found = []
+        found: list[Passage] = []
         for id_ in sorted(item.articles):
             passages = split(
                 self._inner.article(id_),
@@ -62,16 +62,19 @@ class GoldRetriever:
                 overlap=self.settings.passage_overlap,
             )
             found += [passage for passage in passages if is_relevant(passage, item)][:2]
-        return [Hit(p, 1 / rank, rank, cosines=self._cosines(query, p)) for rank, p in enumerate(found[: query.k], 1)]
+        return self._hits(query, found[: query.k])
 
-    def _cosines(self, query: Query, passage: Passage) -> tuple[float, ...]:
-        """Similarity of each of the passage's sentences to the query, as search gives it."""
-        texts = [passage.slice(sentence.start, sentence.end) for sentence in passage.sentences]
-        if not texts:
-            return ()
+    def _hits(self, query: Query, passages: Sequence[Passage]) -> list[Hit]:
+        """The passages as search gives them, with the similarity of each sentence to the query."""
+        if not passages:
+            return []
         embedder = self._inner.embedder
-        vectors = embedder.encode(texts, kind="passage") @ embedder.encode([query.text], kind="query")[0]
-        return tuple(map(float, vectors))
+        _, parts = embedder.encode_spans([embedded_text(p) for p in passages], [sentence_spans(p) for p in passages])
+        vector = embedder.encode([query.text], kind="query")[0]
+        return [
+            Hit(passage, 1 / rank, rank, cosines=tuple(map(float, rows @ vector)))
+            for rank, (passage, rows) in enumerate(zip(passages, parts, strict=True), 1)
+        ]
 
     def sources(self) -> dict[str, int]:
         """Those of the retriever within."""

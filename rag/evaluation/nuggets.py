@@ -46,7 +46,6 @@ class NuggetCount:
     Attributes:
         vital, nuggets: found and wanted, of the vital ones and of all.
         forbidden: the wrong answers that it gives.
-        complete: whether every vital nugget is there (and there is one), and nothing forbidden.
     """
 
     vital: tuple[int, int]
@@ -55,6 +54,7 @@ class NuggetCount:
 
     @property
     def complete(self) -> bool:
+        """Whether every vital nugget is there, at least one, and nothing forbidden."""
         return 0 < self.vital[1] == self.vital[0] and not self.forbidden
 
 
@@ -98,7 +98,7 @@ def findable(alias: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def _pattern(alias: str) -> re.Pattern[str]:
-    """What finds an alias in a folded text: whole words, "mediat*" also what begins so; numbers never in longer ones."""
+    """What finds an alias in a folded text: whole words, what "mediat*" begins, numbers never inside longer ones."""
     alias = fold(alias)
     if alias in {"yes", "no"}:
         return re.compile(_ANSWERED.format(alias))

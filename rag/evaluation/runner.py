@@ -241,7 +241,7 @@ def run(
                 progress(Progress(stage, len(results), len(items), "questions"))
         return results
 
-    first = all_of(originals, f"{stage}: what is reworded")
+    first = [] if retrieval_only else all_of(originals, f"{stage}: what is reworded")
     results = all_of(gold, stage)
     if not retrieval_only:
         results = with_pairs(results, [*first, *results])
