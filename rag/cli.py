@@ -310,8 +310,9 @@ def gold_from_feedback(feedback: Path | None, out: Path | None) -> None:
 def eval_run(gold: Path | None, model: str | None, index_dir: Path | None, **how: Any) -> None:
     """Measure answers against a gold set; exit status 1 below the thresholds.
 
-    Without GOLD the bundled set is asked of the bundled sample, in an index of its own. Answers are kept, so an
-    interrupted run goes on where it was and what did not change is not asked again. The folder holds results.jsonl,
+    GOLD is a file, or the name of a bundled set: briefs (the default), rewordings or open, asked of the bundled sample
+    in an index of its own. Answers are kept, so an interrupted run goes on where it was and what did not change is not
+    asked again. The folder holds results.jsonl,
     summary.json, junit.xml and report.html.
     """
     from rag.evaluation.command import evaluate, format_table
@@ -348,6 +349,16 @@ def eval_compare(before: Path, after: Path, measures: tuple[str, ...], seed: int
     click.echo("\n".join([format_differences(found), *unpaired(*runs)]))
     if any(difference.worse for difference in found):
         sys.exit(1)
+
+
+@eval_group.command("speakers")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+def eval_speakers(runs: tuple[Path, ...]) -> None:
+    """Put RUNS of several models over one gold set beside each other, with their answer times."""
+    from rag.evaluation.compare import format_speakers
+    from rag.evaluation.folder import read_run
+
+    click.echo(format_speakers([read_run(run) for run in runs]))
 
 
 @eval_group.command("bless")

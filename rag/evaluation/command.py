@@ -7,7 +7,7 @@ import platform
 import random
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,14 +16,14 @@ from typing import Any
 from rag import __version__
 from rag.answering.bot import Bot
 from rag.answering.finding import shipped_probability
-from rag.errors import InputError, ModelMissing
+from rag.errors import GoldError, InputError, ModelMissing
 from rag.evaluation.cache import AnswerCache
 from rag.evaluation.calibrate import Calibration, calibrate
 from rag.evaluation.compare import NotComparable
 from rag.evaluation.controls import arms
 from rag.evaluation.folder import read_run, write_run
 from rag.evaluation.gold import GoldItem, check_quotes, read_gold
-from rag.evaluation.runner import Metric, Report, run
+from rag.evaluation.runner import OF_KINDS, Metric, Report, run
 from rag.evaluation.thresholds import violations
 from rag.resources import resource
 from rag.retrieval.retriever import Retriever
@@ -60,7 +60,8 @@ def evaluate(
     """Run a gold set against the index of the settings, and write the run to a folder.
 
     Args:
-        gold: default: the bundled set, asked of the bundled sample in a temporary index.
+        gold: a file, or the name of a bundled set (`BUNDLED`); those are asked of the bundled sample in a temporary
+            index. Default: "briefs".
         limit: so many questions: the first, or, with a seed, drawn at random.
         jobs: questions asked at once, for a model behind an endpoint or extracts.
         seed: of the draw and of the bootstrap (0 if not given).
@@ -75,8 +76,8 @@ def evaluate(
     """
     if limit is not None and limit < 1:
         raise InputError(f"limit is {limit}.", "Ask at least one question.")
-    path = gold or bundled_gold()
-    read_gold(path)  # a faulty file is told before anything is loaded
+    path = gold_path(gold)
+    originals = _originals(read_gold(path), path)  # a faulty file is told before anything is loaded
     if thresholds and not thresholds.is_file():
         raise InputError(f"There are no thresholds at {thresholds}.", "Name a .toml file; see eval/README.md.")
     if out and out.exists() and not out.is_dir():
@@ -87,7 +88,7 @@ def evaluate(
 
         entails = CrossEncoderEntailment(entailment)
     opened = replace(settings, model=EXTRACTS) if retrieval_only else settings
-    with _Opened(opened, path, bundled=gold is None, progress=progress) as (bot, retriever, items):
+    with _Opened(opened, path, bundled=is_bundled(path), progress=progress) as (bot, retriever, items):
         if bot.generator and jobs > 1 and not opened.model.startswith(("http://", "https://")):
             raise InputError(
                 "A model on this machine answers one question at a time.",
@@ -100,7 +101,7 @@ def evaluate(
         try:
             report = run(
                 items, bot, model=bot.model, retrieval_only=retrieval_only, answers=cache,
-                entails=entails, **how,
+                entails=entails, originals=[originals[id_] for id_ in _reworded(items)], **how,
             )  # fmt: skip
             measured = {}
             if (whole if controls is None else controls) and not retrieval_only:
@@ -112,7 +113,7 @@ def evaluate(
     folder = out or settings.data_dir / "eval" / _folder_name(path, report.model)
     write_run(report, folder)
     broken: list[str] = []
-    if thresholds or (gold is None and whole):
+    if thresholds or (path == bundled_gold() and whole):
         broken = violations(
             report.summary, thresholds or resource("eval", "thresholds.toml"),
             table_name(path.stem, report.model, retrieval_only),
@@ -156,9 +157,9 @@ def choose_threshold(
     Raises:
         RagError: as `evaluate`; or a half lacks answerable or unanswerable questions.
     """
-    path = gold or bundled_gold()
+    path = gold_path(gold)
     open_to_all = replace(settings, threshold=0.0)
-    with _Opened(open_to_all, path, bundled=gold is None, progress=progress) as (bot, retriever, items):
+    with _Opened(open_to_all, path, bundled=is_bundled(path), progress=progress) as (bot, retriever, items):
         with_cache = AnswerCache(settings.cache_dir / "eval" / "answers.sqlite", fingerprint(bot, retriever))
         try:
             report = run(items, bot, model=bot.model, answers=with_cache, progress=progress)
@@ -168,9 +169,50 @@ def choose_threshold(
     return calibrate(report, most_withheld=most_withheld), in_use
 
 
-def bundled_gold() -> Path:
-    """The gold set about the bundled sample."""
-    return resource("eval", "gold", "briefs.jsonl")
+#: The gold sets about the bundled sample: factoids, their rewordings, and open questions.
+BUNDLED = ("briefs", "rewordings", "open")
+
+
+def bundled_gold(name: str = "briefs") -> Path:
+    """A gold set about the bundled sample, one of BUNDLED."""
+    return resource("eval", "gold", f"{name}.jsonl")
+
+
+def gold_path(gold: Path | None) -> Path:
+    """The file of a gold set: that of a bundled one when its name alone is given and no such file is there."""
+    if gold is None:
+        return bundled_gold()
+    return bundled_gold(str(gold)) if str(gold) in BUNDLED and not gold.exists() else gold
+
+
+def is_bundled(path: Path) -> bool:
+    """Whether it is one of BUNDLED, which are asked of the bundled sample."""
+    return any(path.resolve() == bundled_gold(name).resolve() for name in BUNDLED)
+
+
+def _reworded(items: Sequence[GoldItem]) -> list[str]:
+    """Ids of the questions that some of the items reword and that are not among them."""
+    there = {item.id for item in items}
+    return [id_ for id_ in dict.fromkeys(item.of for item in items) if id_ and id_ not in there]
+
+
+def _originals(items: Sequence[GoldItem], path: Path) -> dict[str, GoldItem]:
+    """What the items reword, looked up in the gold sets beside theirs, by id.
+
+    Raises:
+        GoldError: it is not there.
+    """
+    wanted = set(_reworded(items))
+    if not wanted:
+        return {}
+    beside = [other for other in sorted(path.parent.glob("*.jsonl")) if other != path]
+    found = {item.id: item for other in beside for item in read_gold(other) if item.id in wanted}
+    if lost := sorted(wanted - set(found)):
+        raise GoldError(
+            f"{path} rewords {lost[0]}, and no gold set beside it has that question.",
+            "Put the set that is reworded into the same folder.",
+        )
+    return found
 
 
 def table_name(gold: str, model: str, retrieval_only: bool) -> str:
@@ -204,11 +246,13 @@ def fingerprint(bot: Bot, retriever: Retriever) -> str:
 
 def format_table(report: Report) -> str:
     """The measures as a table for a terminal."""
-    rows = [f"model: {report.model}", f"{'measure':<22}{'value':>7}   {'95% interval':<16}{'n':>5}"]
+    rows = [f"model: {report.model}", f"{'measure':<30}{'value':>7}   {'95% interval':<16}{'n':>5}"]
     rows += [_row(name, m) for name, m in report.summary.items()]
     if report.by_kind:
         rows += ["", "by kind"]
         rows += [_row(f"  {name}", m) for name, m in report.by_kind.items()]
+    if report.open_kinds:
+        rows += ["", *_open_rows(report)]
     for arm, summary in report.controls.items():
         shown = [f"{name} {summary[name].value:.3f}" for name in _ARM_MEASURES if name in summary]
         rows += [""] * (arm == next(iter(report.controls)))
@@ -221,11 +265,23 @@ def format_table(report: Report) -> str:
     return "\n".join(rows)
 
 
-_ARM_MEASURES = ("contains_match", "token_f1", "abstention_accuracy", "false_abstention")
+_ARM_MEASURES = ("contains_match", "token_f1", "right", "vital_recall", "abstention_accuracy", "false_abstention")
+
+
+def _open_rows(report: Report) -> list[str]:
+    """The measures of open questions by kind, each with its interval and n."""
+    rows = [f"{'open questions':<16}" + "".join(f"{name.replace('_', ' '):<24}" for name in OF_KINDS)]
+    for kind, measures in report.open_kinds.items():
+        cells = [
+            f"{m.value:.3f} [{m.low:.2f}, {m.high:.2f}] {m.n}" if (m := measures.get(name)) else "-"
+            for name in OF_KINDS
+        ]
+        rows.append(f"{kind:<16}" + "".join(f"{cell:<24}" for cell in cells))
+    return rows
 
 
 def _row(name: str, m: Metric) -> str:
-    return f"{name:<22}{m.value:>7.3f}   {f'{m.low:.3f} to {m.high:.3f}':<16}{m.n:>5}"
+    return f"{name:<30}{m.value:>7.3f}   {f'{m.low:.3f} to {m.high:.3f}':<16}{m.n:>5}"
 
 
 class _Opened:
@@ -298,7 +354,8 @@ def _controls(
 
 
 _OF_ARMS = frozenset(
-    "exact_match token_f1 contains_match value_match abstention_accuracy false_abstention forbidden_said".split()
+    "exact_match token_f1 contains_match value_match abstention_accuracy false_abstention forbidden_said right "
+    "vital_recall nugget_recall".split()
 )
 
 

@@ -14,7 +14,7 @@ from rag.evaluation.runner import LOWER_IS_BETTER, is_rate
 LEAST = 20
 ALPHA = 0.05
 #: The measure that decides alone, the first that both runs have; the others share one error rate (Holm).
-PRIMARY = ("contains_match", "hits_at_4")
+PRIMARY = ("contains_match", "same_answer", "right", "hits_at_4")
 
 
 class NotComparable(InputError):
@@ -161,6 +161,27 @@ def format_differences(differences: Sequence[Difference]) -> str:
     for name, ids in (("worse", worse), ("better", better)):
         if ids:
             rows.append(f"{differences[0].name} {name} for: {', '.join(ids)}")
+    return "\n".join(rows)
+
+
+def format_speakers(runs: Sequence[Run]) -> str:
+    """Runs of several models over one gold set beside each other: every measure and cost that one of them has.
+
+    Raises:
+        NotComparable: they asked different questions.
+    """
+    if len({run.gold for run in runs}) > 1:
+        raise NotComparable("The runs asked different questions.", "Run all over the same gold set.")
+    width = max(14, *(len(run.model) + 2 for run in runs))
+    rows = [f"{'':<30}" + "".join(f"{run.model:>{width}}" for run in runs)]
+    for name in dict.fromkeys(name for run in runs for name in run.summary):
+        cells = [f"{m.value:.3f}" if (m := run.summary.get(name)) else "-" for run in runs]
+        rows.append(f"{name:<30}" + "".join(f"{cell:>{width}}" for cell in cells))
+        spans = [f"{m.low:.2f} to {m.high:.2f}" if (m := run.summary.get(name)) else "" for run in runs]
+        rows.append(f"{'':<30}" + "".join(f"{span:>{width}}" for span in spans))
+    for name in dict.fromkeys(name for run in runs for name in run.cost):
+        cells = [f"{c['median']:.2f}" if (c := run.cost.get(name)) else "-" for run in runs]
+        rows.append(f"{name + ' (median)':<30}" + "".join(f"{cell:>{width}}" for cell in cells))
     return "\n".join(rows)
 
 

@@ -16,14 +16,15 @@ from rag.answering.bot import Bot
 from rag.evaluation.gold import GoldItem
 from rag.evaluation.metrics import is_relevant
 from rag.evaluation.runner import Asker
-from rag.indexing.splitter import split
+from rag.indexing.splitter import embedded_text, sentence_spans, split
 from rag.models.generator import Generator, Message
 from rag.retrieval.retriever import Retriever, Searcher
 from rag.settings import Settings
-from rag.types import Answer, Claim, Hit, Query
+from rag.types import Answer, Claim, Hit, Passage, Query
 
-#: Words of a closed-book answer.
-CLOSED_BOOK_TOKENS = 60
+#: Tokens of a closed-book answer and how it is asked for: of factoids, and of open questions.
+CLOSED_BOOK = (60, "Answer in a few words.")
+CLOSED_BOOK_OPEN = (160, "Answer in one to four sentences.")
 
 
 def arms(bot: Bot, retriever: Retriever, gold: Sequence[GoldItem]) -> dict[str, Asker]:
@@ -31,7 +32,9 @@ def arms(bot: Bot, retriever: Retriever, gold: Sequence[GoldItem]) -> dict[str, 
     nothing = _Nothing(bot.settings)
     perfect = Bot(GoldRetriever(retriever, gold), bot.generator, reader=bot.reader, judge=bot.judge)
     return {
-        "closed_book": ClosedBook(bot.generator, nothing),
+        "closed_book": ClosedBook(
+            bot.generator, nothing, *(CLOSED_BOOK_OPEN if any(item.open for item in gold) else CLOSED_BOOK)
+        ),
         "gold_evidence": perfect,
         "constant": Constant(commonest_answer(gold), nothing),
     }
@@ -50,7 +53,7 @@ class GoldRetriever:
         item = self._items.get((query.text, frozenset(query.sources)))
         if item is None:
             return self._inner.search(query)
-        found = []
+        found: list[Passage] = []
         for id_ in sorted(item.articles):
             passages = split(
                 self._inner.article(id_),
@@ -59,7 +62,19 @@ class GoldRetriever:
                 overlap=self.settings.passage_overlap,
             )
             found += [passage for passage in passages if is_relevant(passage, item)][:2]
-        return [Hit(passage, 1 / rank, rank) for rank, passage in enumerate(found[: query.k], 1)]
+        return self._hits(query, found[: query.k])
+
+    def _hits(self, query: Query, passages: Sequence[Passage]) -> list[Hit]:
+        """The passages as search gives them, with the similarity of each sentence to the query."""
+        if not passages:
+            return []
+        embedder = self._inner.embedder
+        _, parts = embedder.encode_spans([embedded_text(p) for p in passages], [sentence_spans(p) for p in passages])
+        vector = embedder.encode([query.text], kind="query")[0]
+        return [
+            Hit(passage, 1 / rank, rank, cosines=tuple(map(float, rows @ vector)))
+            for rank, (passage, rows) in enumerate(zip(passages, parts, strict=True), 1)
+        ]
 
     def sources(self) -> dict[str, int]:
         """Those of the retriever within."""
@@ -93,13 +108,15 @@ class ClosedBook:
 
     generator: Generator | None
     retriever: Searcher
+    tokens: int = CLOSED_BOOK[0]
+    wanted: str = CLOSED_BOOK[1]
 
     def ask(self, question: str, *, source: Sequence[str] | None = None, as_of: date | None = None) -> Answer:
         """What the model says from memory, as one claim without citations."""
         if self.generator is None:
             return Answer(question, Query(question), "abstention", "closed book", (), ())
-        asked: list[Message] = [{"role": "user", "content": f"{question}\nAnswer in a few words."}]
-        text = "".join(self.generator.stream(asked, max_tokens=CLOSED_BOOK_TOKENS)).strip()
+        asked: list[Message] = [{"role": "user", "content": f"{question}\n{self.wanted}"}]
+        text = "".join(self.generator.stream(asked, max_tokens=self.tokens)).strip()
         return Answer(question, Query(question), "model", self.generator.name, (Claim(text, (), "not found", 0.0),), ())
 
 
@@ -117,5 +134,6 @@ class Constant:
 
 def commonest_answer(gold: Sequence[GoldItem]) -> str:
     """The alias accepted for most questions, the first of those; "" when none is answerable."""
-    counts = Counter(alias for item in gold for aliases in item.answers for alias in dict.fromkeys(aliases))
+    accepted = [aliases for item in gold for aliases in (*item.answers, *(n.aliases for n in item.nuggets))]
+    counts = Counter(alias for aliases in accepted for alias in dict.fromkeys(aliases))
     return counts.most_common(1)[0][0] if counts else ""

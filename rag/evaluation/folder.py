@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class Run:
         rows: the lines of results.jsonl.
         summary: measures by name.
         gold: digest of the items asked.
+        cost: median, 95th percentile and n of seconds, tokens and words, by name.
     """
 
     folder: Path
@@ -33,6 +34,7 @@ class Run:
     rows: tuple[dict[str, Any], ...]
     summary: dict[str, Metric]
     about: dict[str, Any]
+    cost: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def write_run(report: Report, folder: Path) -> None:
@@ -74,6 +76,7 @@ def read_run(folder: Path) -> Run:
             tuple(json.loads(line) for line in lines),
             {name: Metric(**value) for name, value in raw["summary"].items()},
             raw["about"],
+            raw.get("cost", {}),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
@@ -111,6 +114,11 @@ def _junit(report: Report) -> str:
     from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
     suite = TestSuite(_xml(f"rag eval: {report.model}"))
+    for name, m in report.summary.items():
+        suite.add_property(name, f"{m.value:.4f} [{m.low:.4f}, {m.high:.4f}] n={m.n}")
+    for kind, measures in report.open_kinds.items():
+        for name, m in measures.items():
+            suite.add_property(f"{kind}: {name}", f"{m.value:.4f} [{m.low:.4f}, {m.high:.4f}] n={m.n}")
     for result in report.results:
         case = TestCase(_xml(f"{result.item.id}: {result.item.question}"), classname=result.item.kind)
         case.time = result.answer.timings.get("total", 0.0) if result.answer else 0.0

@@ -16,12 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import GoldError
+from rag.evaluation.nuggets import findable
 from rag.evaluation.tokens import tokens
 from rag.resources import resource
 
 KINDS = frozenset(
     {"entity", "date", "place", "number", "list", "span", "yesno", "conflict", "multi-hop", "unanswerable"}
+    | {"why", "how", "summary", "compare", "attribution", "consequence", "definition", "multi", "temporal"}
+    | {"aggregate", "reworded", "false-premise", "near-miss"}
 )
+#: Forms of a rewording that asks for the same; the others ask for something else.
+REWORDED = ("imperative", "noun phrase", "verb", "typo", "lower")
 _HINT = "Correct the line; eval/README.md has the fields. See all faults with: rag eval validate FILE"
 
 
@@ -34,12 +39,20 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Nugget:
+    """A piece that an answer to an open question may hold, in any of its aliases; "mediat*" is a stem."""
+
+    aliases: tuple[str, ...]
+    vital: bool
+
+
+@dataclass(frozen=True, slots=True)
 class GoldItem:
     """One question.
 
     Attributes:
-        answers: outer: all are required; inner: aliases of one. Empty when unanswerable.
-        evidence: articles that hold the answer. Empty when unanswerable.
+        answers: outer: all are required; inner: aliases of one. Empty when unanswerable, or open.
+        evidence: articles that hold the answer. Empty when unanswerable and not open.
         kind: one of KINDS.
         split: "dev" (thresholds may be chosen on it) or "test".
         evidence_mode: "any" (one evidence article is enough) or "all".
@@ -47,6 +60,8 @@ class GoldItem:
         forbidden: wrong answers that must not be given.
         as_of: the day on which the question is asked, None if it does not matter.
         sources: only articles of these sources are asked; empty for all.
+        nuggets: of an open question; of an unanswerable one, what a correction of it says.
+        of, form: the question that this one rewords, and how; "" for others.
     """
 
     id: str
@@ -61,6 +76,14 @@ class GoldItem:
     forbidden: tuple[str, ...] = ()
     as_of: date | None = None
     sources: tuple[str, ...] = ()
+    nuggets: tuple[Nugget, ...] = ()
+    of: str = ""
+    form: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether it is scored by nuggets."""
+        return bool(self.nuggets) or not (self.answerable or self.kind == "unanswerable")
 
     @property
     def articles(self) -> frozenset[str]:
@@ -199,6 +222,12 @@ def _entries(path: Path, article_ids: Collection[str] | None) -> Iterator[tuple[
 def _unmatchable(item: GoldItem) -> Iterator[tuple[str, str]]:
     """Fields and what is wrong with them: words that no answer can hold, or that are both right and wrong."""
     accepted = [alias for aliases in item.answers for alias in aliases]
+    for nugget in item.nuggets:
+        for alias in nugget.aliases:
+            if not findable(alias):
+                yield "nuggets", f"there is no word or number in {alias!r} to look for"
+    if item.answerable and item.nuggets and not any(nugget.vital for nugget in item.nuggets):
+        yield "nuggets", "one of an answerable question must be vital"
     for field, texts in (("answers", accepted), ("forbidden", item.forbidden)):
         yield from (
             (field, f"there is no word or number in {text!r} to look for") for text in texts if not tokens(text)
@@ -239,12 +268,14 @@ def _counted(error: Any, field: str) -> str:
     if error.validator == "maxItems":
         return "an unanswerable question has none"
     if error.validator == "minItems" and len(error.absolute_path) == 1:
-        return f"an answerable question needs {'one' if field == 'answers' else 'an article'}"
+        return f"an answerable question needs {'an article' if field in {'evidence', 'articles'} else 'one'}"
     return str(error.message)
 
 
 def _field_named(error: Any) -> str:
     """The field that an error about the object as a whole speaks of."""
+    if error.validator == "dependentRequired":
+        return next((name for name in ("of", "form") if name not in error.instance), "")
     if error.validator == "required":
         return next((name for name in error.validator_value if name not in error.instance), "")
     if error.validator == "additionalProperties":
@@ -270,4 +301,7 @@ def _item(raw: dict[str, Any]) -> GoldItem:
         tuple(raw.get("forbidden", ())),
         date.fromisoformat(raw["as_of"]) if raw.get("as_of") else None,
         tuple(raw.get("sources", ())),
+        tuple(Nugget(tuple(nugget["aliases"]), nugget["vital"]) for nugget in raw.get("nuggets", ())),
+        raw.get("of", ""),
+        raw.get("form", ""),
     )

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from rag.evaluation import nuggets
 from rag.evaluation.gold import GoldItem
 from rag.evaluation.tokens import tokens
 from rag.language.values import Day, Number, days, numbers
@@ -94,12 +95,15 @@ def says_forbidden(text: str, item: GoldItem) -> float:
 
 
 def is_relevant(passage: Passage, item: GoldItem) -> bool:
-    """Whether a passage is evidence: of an evidence article, and holding its quote or an accepted answer."""
+    """Whether a passage is evidence: of an evidence article, and holding its quote, an accepted answer or a nugget."""
     if passage.article.id not in item.articles:
         return False
     quoted = [e.quote for e in item.evidence if e.article == passage.article.id and e.quote]
     if any(quote in passage.text or passage.text in quote for quote in quoted):
         return True
+    if item.nuggets:
+        folded = nuggets.fold(passage.text)
+        return any(nuggets.holds(folded, nugget) for nugget in item.nuggets)
     return any(_holds(passage.text, alias, anywhere=True) for aliases in item.answers for alias in aliases)
 
 

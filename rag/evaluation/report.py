@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-from rag.evaluation.runner import LOWER_IS_BETTER, Report, Result
+from rag.evaluation.nuggets import fold, holds
+from rag.evaluation.runner import LOWER_IS_BETTER, OF_KINDS, Report, Result
 
 #: Passages of a wrong answer that are shown at once; the others are folded.
 SHOWN_PASSAGES = 4
@@ -26,6 +27,7 @@ def to_html(report: Report) -> str:
     return page.render(
         report=report,
         lower=LOWER_IS_BETTER,
+        of_kinds=OF_KINDS,
         arms={"this run": report.summary, **report.controls},
         arm_measures=_arm_measures(report),
         wrong=[_case(result) for result in report.results if result.wrong],
@@ -47,10 +49,17 @@ def _case(result: Result) -> dict[str, Any]:
     return {
         "result": result,
         "answers": [" / ".join(aliases) for aliases in result.item.answers],
-        "short": " and ".join(c.quote for c in result.answer.short) if result.answer else "",
+        "nuggets": _nuggets(result),
+        "short": result.short,
         "passages": passages[:SHOWN_PASSAGES],
         "folded": passages[SHOWN_PASSAGES:],
     }
+
+
+def _nuggets(result: Result) -> list[dict[str, Any]]:
+    """Each nugget, whether it is vital and whether the answer holds it."""
+    folded = fold(result.text)
+    return [{"nugget": n, "found": holds(folded, n)} for n in result.item.nuggets]
 
 
 def _curve(coverage: Sequence[float], risk: Sequence[float]) -> Any:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any, Protocol
 
 from rag.errors import RagError
-from rag.evaluation import metrics
-from rag.evaluation.gold import GoldItem, digest
+from rag.evaluation import metrics, nuggets
+from rag.evaluation.gold import REWORDED, GoldItem, digest
+from rag.evaluation.tokens import tokens
 from rag.retrieval.retriever import Searcher
 from rag.settings import EXTRACTS
 from rag.types import Answer, Hit, Progress, Query
@@ -22,6 +23,7 @@ SHOULD_ABSTAIN = "should have abstained"
 RETRIEVAL_MISS = "retrieval miss"
 WRONG_ABSTENTION = "wrong abstention"
 READING_MISS = "reading miss"
+SAID_FORBIDDEN = "said what is forbidden"
 CITATION_MISS = "citation miss"
 
 #: Measures of which less is better.
@@ -31,7 +33,16 @@ _NO_ANSWER: Mapping[str, float] = {
     **dict.fromkeys("exact_match token_f1 contains_match value_match short_exact_match short_f1".split(), 0.0),
     **dict.fromkeys("citation_precision citation_recall citation_f1".split(), 0.0),
     "false_abstention": 1.0,
+    "right": 0.0,
 }
+_NO_OPEN_ANSWER: Mapping[str, float] = {
+    **dict.fromkeys("vital_recall nugget_recall citation_precision citation_recall citation_f1 right".split(), 0.0),
+    "false_abstention": 1.0,
+}
+#: Measures whose trials are nuggets: pooled over the questions, each nugget counts alike.
+POOLED = frozenset({"vital_recall", "nugget_recall"})
+#: What a table of kinds of open questions shows.
+OF_KINDS = ("right", "vital_recall", "nugget_recall", "abstention_accuracy", "false_abstention")
 
 
 class Asker(Protocol):
@@ -70,6 +81,7 @@ class Result:
         wrong: what went wrong, in the words above; "" when nothing did.
         error: why it failed.
         cached: whether the answer is one that was kept.
+        counts: of an open question, the nuggets found and wanted, by the measure that they count for.
     """
 
     item: GoldItem
@@ -79,6 +91,12 @@ class Result:
     wrong: str = ""
     error: str = ""
     cached: bool = False
+    counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def short(self) -> str:
+        """The short answer, its versions joined; "" where there is none."""
+        return short_answer(self.answer) if self.answer else ""
 
     @property
     def text(self) -> str:
@@ -106,7 +124,8 @@ class Result:
 class Metric:
     """A mean with its number of questions and 95% interval.
 
-    Wilson's for rates (every value is 0 or 1), else a bootstrap over questions, clustered by their evidence articles.
+    Wilson's for rates (every value is 0 or 1) and shares of nuggets (n counts those), else a bootstrap over questions,
+    clustered by their evidence articles.
     """
 
     value: float
@@ -124,8 +143,10 @@ class Report:
         gold: `digest` of the items asked.
         summary: measures by name; a question that failed counts as zero (as an answer withheld, where that is
             measured).
-        by_kind: contains-match by kind of question, for answerable ones; abstention accuracy by kind of unanswerable.
-        cost: seconds and tokens by name: median, 95th percentile and n.
+        by_kind: contains-match by kind of question, for answerable ones; abstention accuracy by kind of unanswerable;
+            for rewordings, the share with the same answer by form.
+        open_kinds: for open questions, the measures OF_KINDS by kind.
+        cost: seconds, tokens and words by name: median, 95th percentile and n.
         controls: the summaries of the control arms, by name.
         about: how it was run: versions, settings, seed, memory.
     """
@@ -138,6 +159,7 @@ class Report:
     cost: dict[str, dict[str, float]]
     controls: dict[str, dict[str, Metric]] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
+    open_kinds: dict[str, dict[str, Metric]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the single results, as JSON-ready values."""
@@ -147,6 +169,10 @@ class Report:
             "n": len(self.results),
             "summary": {name: asdict(metric) for name, metric in self.summary.items()},
             "by_kind": {name: asdict(metric) for name, metric in self.by_kind.items()},
+            "open_kinds": {
+                kind: {name: asdict(metric) for name, metric in measures.items()}
+                for kind, measures in self.open_kinds.items()
+            },
             "cost": self.cost,
             "wrong": self.wrong(),
             "controls": {
@@ -188,6 +214,7 @@ def run(
     entails: Callable[[str, str], bool] | None = None,
     progress: Callable[[Progress], None] | None = None,
     stage: str = "asking",
+    originals: Sequence[GoldItem] = (),
 ) -> Report:
     """Ask every question.
 
@@ -200,22 +227,64 @@ def run(
         answers: kept answers, used and added to.
         entails: an entailment model (premise, hypothesis); adds the citation measures of ALCE.
         stage: what `progress` calls it.
+        originals: questions that some of `gold` reword; asked first, to compare with, and no part of the report.
     """
 
     def one(item: GoldItem) -> Result:
         return _ask(item, bot, retrieval_only, answers, entails)
 
-    results: list[Result] = []
-    for result in _each(one, gold, jobs):
-        results.append(result)
-        if progress:
-            progress(Progress(stage, len(results), len(gold), "questions"))
-    return Report(model, digest(gold), tuple(results), summarise(results, seed), _by_kind(results), _cost(results))
+    def all_of(items: Sequence[GoldItem], stage: str) -> list[Result]:
+        results: list[Result] = []
+        for result in _each(one, items, jobs):
+            results.append(result)
+            if progress:
+                progress(Progress(stage, len(results), len(items), "questions"))
+        return results
+
+    first = [] if retrieval_only else all_of(originals, f"{stage}: what is reworded")
+    results = all_of(gold, stage)
+    if not retrieval_only:
+        results = with_pairs(results, [*first, *results])
+    return Report(
+        model, digest(gold), tuple(results), summarise(results, seed), _by_kind(results), _cost(results),
+        open_kinds=_open_kinds(results),
+    )  # fmt: skip
+
+
+def with_pairs(results: Sequence[Result], originals: Sequence[Result]) -> list[Result]:
+    """The results, those of rewordings with same_answer and same_short: whether both questions get the same.
+
+    The same answer: both answers hold an accepted one (or are right, of open questions), or both questions are refused.
+    The same short answer, where either has one: equal tokens. A pair in which one failed has 0.
+    """
+    by_id = {result.item.id: result for result in originals}
+    found = []
+    for result in results:
+        original = by_id.get(result.item.of)
+        if original is not None and result.item.form in REWORDED:
+            result = replace(result, scores={**result.scores, **_pair(original, result)})
+        found.append(result)
+    return found
+
+
+def _pair(one: Result, other: Result) -> dict[str, float]:
+    both = [one.answer, other.answer]
+    refused = [answer is not None and answer.abstained for answer in both]
+    held = [result.item.answerable and result.scores.get("right", 0.0) == 1.0 for result in (one, other)]
+    scores = {"same_answer": float(all(held) or all(refused))}
+    if one.short or other.short:
+        scores["same_short"] = float(tokens(one.short) == tokens(other.short))
+    return scores
 
 
 def answer_text(answer: Answer) -> str:
     """The answer's claims without marks such as [1], which are no words of it; "" for an abstention."""
     return "" if answer.abstained else " ".join(claim.text for claim in answer.claims)
+
+
+def short_answer(answer: Answer) -> str:
+    """The words of the short answer, its versions joined by "and"."""
+    return " and ".join(dict.fromkeys(citation.quote for citation in answer.short))
 
 
 def summarise(results: Sequence[Result], seed: int = 0) -> dict[str, Metric]:
@@ -289,7 +358,7 @@ def _ask(
         failed = _failed(item, scores, retrieval_only)
         if entails and item.answerable and not retrieval_only:
             failed |= dict.fromkeys(("entailed_precision", "entailed_recall", "entailed_f1"), 0.0)
-        return Result(item, failed, hits=hits, wrong=FAILED, error=failure)
+        return Result(item, failed, hits=hits, wrong=FAILED, error=failure, counts=_counts("", item))
     if answer is None:
         missed = item.answerable and not scores["hits_at_10"]
         return Result(item, scores, hits=hits, wrong=RETRIEVAL_MISS if missed else "")
@@ -301,7 +370,10 @@ def _ask(
         scores["verbatim_quotes"] = float(metrics.quotes_verbatim(answer, known))
     if entails and item.answerable:
         scores |= metrics.entailed_citation_scores(answer, entails)  # an abstention has 0, as in `citation_scores`
-    return Result(item, scores, answer, hits, _wrong(item, answer, scores), cached=kept is not None)
+    return Result(
+        item, scores, answer, hits, _wrong(item, answer, scores), cached=kept is not None,
+        counts=_counts(answer_text(answer), item),
+    )  # fmt: skip
 
 
 def _fell_back(answer: Answer, bot: Asker) -> bool:
@@ -309,51 +381,85 @@ def _fell_back(answer: Answer, bot: Asker) -> bool:
     return answer.kind == "extracts" and getattr(bot, "model", EXTRACTS) != EXTRACTS
 
 
+def _counts(text: str, item: GoldItem) -> dict[str, tuple[int, int]]:
+    if not (item.open and item.answerable):
+        return {}
+    counted = nuggets.count(text, item)
+    return {"vital_recall": counted.vital, "nugget_recall": counted.nuggets}
+
+
 def answer_measures(item: GoldItem, answer: Answer) -> dict[str, float]:
-    """What an answer is worth, without the search: the answer, citation and abstention measures."""
+    """What an answer is worth, without the search: the answer, citation and abstention measures.
+
+    Right: an answerable question is not refused, its answer holds what is wanted and nothing forbidden; an
+    unanswerable one is refused, or what it takes for granted is corrected as its nuggets say.
+    """
     text = answer_text(answer)
     scores: dict[str, float] = {}
+    if item.open:
+        scores |= _open_measures(item, answer, text)
+    elif item.answerable:
+        of_short = metrics.answer_scores(short_answer(answer), item)
+        scores |= metrics.answer_scores(text, item)
+        scores |= {"short_exact_match": of_short["exact_match"], "short_f1": of_short["token_f1"]}
+        scores["right"] = scores["value_match"]
+    else:
+        scores["right"] = float(answer.abstained)
     if item.answerable:
         scores["false_abstention"] = float(answer.abstained)
-        scores |= metrics.answer_scores(text, item)
-        short = " and ".join(dict.fromkeys(citation.quote for citation in answer.short))
-        of_short = metrics.answer_scores(short, item)
-        scores |= {"short_exact_match": of_short["exact_match"], "short_f1": of_short["token_f1"]}
         scores |= metrics.citation_scores(answer, item)
     else:
         scores["abstention_accuracy"] = float(answer.abstained)
-    if item.forbidden:
+    if item.forbidden and not item.open:
         scores["forbidden_said"] = metrics.says_forbidden(text, item)
+        scores["right"] *= 1 - scores["forbidden_said"]
     if answer.claims:
-        scores["checks_passed"] = sum(claim.checked for claim in answer.claims) / len(answer.claims)
+        passed = [claim.checked or claim.verdict == "verbatim" for claim in answer.claims]
+        scores["checks_passed"] = sum(passed) / len(passed)
     return scores
+
+
+def _open_measures(item: GoldItem, answer: Answer, text: str) -> dict[str, float]:
+    counted = nuggets.count(text, item)
+    scores = {"right": float(counted.complete or (answer.abstained and not item.answerable))}
+    if item.answerable:
+        scores |= {"vital_recall": _share(counted.vital), "nugget_recall": _share(counted.nuggets)}
+    if item.forbidden:
+        scores["forbidden_said"] = float(bool(counted.forbidden))
+    return scores
+
+
+def _share(count: tuple[int, int]) -> float:
+    return count[0] / count[1] if count[1] else 0.0
 
 
 def _wrong(item: GoldItem, answer: Answer, scores: Mapping[str, float]) -> str:
     if not item.answerable:
-        return "" if answer.abstained else SHOULD_ABSTAIN
+        return "" if scores["right"] else SHOULD_ABSTAIN
     # What the bot saw, not all that was searched for the measures: it could not read what stands below.
     found = any(metrics.is_relevant(hit.passage, item) for hit in answer.hits)
-    if scores["value_match"] < 1:
+    if scores["vital_recall" if item.open else "value_match"] < 1:
         if not found:
             return RETRIEVAL_MISS
         return WRONG_ABSTENTION if answer.abstained else READING_MISS
+    if scores.get("forbidden_said"):
+        return SAID_FORBIDDEN
     return "" if scores["citation_precision"] > 0 else CITATION_MISS
 
 
 def _failed(item: GoldItem, scores: dict[str, float], retrieval_only: bool) -> dict[str, float]:
     if not item.answerable:
-        return {} if retrieval_only else {"abstention_accuracy": 0.0}
+        return {} if retrieval_only else {"abstention_accuracy": 0.0, "right": 0.0}
     scores = scores or metrics.retrieval_scores((), item)
-    return scores if retrieval_only else scores | dict(_NO_ANSWER)
+    return scores if retrieval_only else scores | dict(_NO_OPEN_ANSWER if item.open else _NO_ANSWER)
 
 
 def _answered(results: Sequence[Result]) -> tuple[list[float], list[bool], list[str]]:
-    """Confidence, rightness and cluster of each question that was answered."""
+    """Probability, rightness and cluster of each question that was answered."""
     pairs = [(r, r.answer) for r in results if r.answer and not r.answer.abstained]
     return (
         [answer.probability for _, answer in pairs],
-        [r.item.answerable and r.scores.get("value_match", 0.0) == 1.0 for r, _ in pairs],
+        [r.scores.get("right", 0.0) == 1.0 for r, _ in pairs],
         [cluster(r.item) for r, _ in pairs],
     )
 
@@ -361,16 +467,36 @@ def _answered(results: Sequence[Result]) -> tuple[list[float], list[bool], list[
 def _by_kind(results: Sequence[Result]) -> dict[str, Metric]:
     kinds: dict[tuple[str, str], list[Result]] = {}
     for result in results:
-        if "contains_match" in result.scores:
-            kinds.setdefault((result.item.kind, "contains_match"), []).append(result)
-        elif "abstention_accuracy" in result.scores:
-            kind = f"unanswerable: {result.item.unanswerable_kind or 'not said'}"
+        item, scores = result.item, result.scores
+        if "same_answer" in scores:
+            kinds.setdefault((f"reworded: {item.form}", "same_answer"), []).append(result)
+        elif item.form and "right" in scores:
+            kinds.setdefault((f"reworded: {item.form} (right)", "right"), []).append(result)
+        elif "contains_match" in scores:
+            kinds.setdefault((item.kind, "contains_match"), []).append(result)
+        elif "abstention_accuracy" in scores and not item.open:
+            kind = f"unanswerable: {item.unanswerable_kind or 'not said'}"
             kinds.setdefault((kind, "abstention_accuracy"), []).append(result)
     return {kind: _metric(name, of_kind, 0) for (kind, name), of_kind in sorted(kinds.items())}
 
 
+def _open_kinds(results: Sequence[Result]) -> dict[str, dict[str, Metric]]:
+    kinds: dict[str, list[Result]] = {}
+    for result in results:
+        if result.item.open and "right" in result.scores:
+            kinds.setdefault(result.item.kind, []).append(result)
+    table = {}
+    for kind, of_kind in sorted(kinds.items()):
+        rows = {name: [r for r in of_kind if name in r.scores] for name in OF_KINDS}
+        table[kind] = {name: _metric(name, measured, 0) for name, measured in rows.items() if measured}
+    return table
+
+
 def _metric(name: str, results: Sequence[Result], seed: int) -> Metric:
     values = [result.scores[name] for result in results]
+    if name in POOLED:
+        found, wanted = (sum(result.counts[name][i] for result in results) for i in (0, 1))
+        return Metric(found / wanted if wanted else 0.0, wanted, *metrics.wilson(found, wanted))
     if is_rate(values):
         low, high = metrics.wilson(sum(values), len(values))
     else:
@@ -384,8 +510,10 @@ def _cost(results: Sequence[Result]) -> dict[str, dict[str, float]]:
     answers = [result.answer for result in results if result.answer]
     found: dict[str, list[float]] = {
         "seconds_search": [a.timings["search"] for a in answers if "search" in a.timings],
+        "seconds_evidence": [a.timings["evidence"] for a in answers if "evidence" in a.timings],
         "seconds_first_token": [a.timings["first_token"] for a in answers if "first_token" in a.timings],
         "seconds_total": [a.timings["total"] for a in answers if "total" in a.timings],
+        "answer_words": [float(len(answer_text(a).split())) for a in answers if not a.abstained],
         "tokens_in": [a.usage["prompt"] for a in answers if "prompt" in a.usage],
         "tokens_out": [a.usage["completion"] for a in answers if "completion" in a.usage],
     }
