@@ -49,7 +49,12 @@ def test_unchanged_is_skipped_edited_is_replaced(settings: Settings, letters: An
     )
     assert (second.unchanged, second.replaced, second.added) == (("x",), ("y",), ())
     assert calls == ["Title y\nc c"]
-    assert [step.done for step in steps] == [1, 2]
+    assert [(step.stage, step.done) for step in steps] == [
+        ("reading", 1),
+        ("reading", 2),
+        ("indexing", 1),
+        ("indexing", 2),
+    ]
     status = index_status(settings)
     assert (status.articles, status.passages, status.embedding_model) == (2, 2, "letters")
     with Retriever.open(settings=settings, embedder=letters) as retriever:
@@ -299,6 +304,17 @@ def test_a_full_disk_leaves_the_previous_index(settings: Settings, letters: Any)
     check_whole(settings, letters)
     with Retriever.open(settings=settings, embedder=letters) as retriever:
         assert "old" in {hit.passage.article.id for hit in retriever.search("old", k=5)}
+
+
+def test_what_is_slow_to_read_keeps_no_other_writer_out(settings: Settings, letters: Any) -> None:
+    def slow() -> Any:
+        yield article("x", "a a")
+        # Another program writes while this one still waits for a server.
+        assert build_index([article("y", "b b")], settings, embedder=letters).added == ("y",)
+        yield article("z", "c c")
+
+    assert build_index(slow(), settings, embedder=letters).added == ("x", "z")
+    assert ids(settings) == ["x", "y", "z"]
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, letters: Any, settings: Settings) -> None:

@@ -70,4 +70,4 @@ def test_markdown_of_hostile_text_is_text(answers: tuple[Answer, ...]) -> None:
     from dataclasses import replace
 
     text = to_markdown(Conversation(answers=(replace(answers[1], question="# a <b> *c* ![d](http://e.test)\n# f"),)))
-    assert "## \\# a \\<b\\> \\*c\\* \\![d]\\(http://e.test) \\# f" in text
+    assert "## \\# a \\<b\\> \\*c\\* `![d](http://e.test)` \\# f" in text

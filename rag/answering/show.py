@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rag.escapes import for_line, for_terminal
 from rag.types import Answer, Citation, render_claim
 
 
@@ -18,7 +19,7 @@ def headline(answer: Answer) -> str:
 
 def describe(citation: Citation) -> str:
     """Title, source and date of what is cited."""
-    return citation.article.label
+    return for_line(citation.article.label)
 
 
 def short_answer(answer: Answer) -> str:
@@ -55,10 +56,10 @@ def show_answer(answer: Answer) -> str:
         for number, citations in sorted(cited.items()):
             lines.append(f"  [{number}] {describe(citations[0])}")
             if citations[0].passage.article.url:
-                lines.append(f"      {citations[0].passage.article.url}")
+                lines.append(f"      {for_line(citations[0].passage.article.url)}")
             lines += [f"      “{' '.join(c.quote.split())}”" for c in citations]
     lines += [f"Note: {note}" for note in answer.notes]
-    return "\n".join(lines)
+    return for_terminal("\n".join(lines))
 
 
 def _cited(answer: Answer) -> dict[int, list[Citation]]:

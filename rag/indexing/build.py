@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import chain
 from pathlib import Path
 
 from rag.indexing.duplicates import DuplicateFinder, signature
@@ -19,6 +20,9 @@ from rag.types import Article, Passage, Progress, Refusal
 #: Passages gathered before a commit: at least this many, and a quarter of what is there, since each commit writes all
 #: vectors anew; a killed run loses no more than that.
 COMMIT_PASSAGES = 500
+#: Characters of articles that are read before the index is locked for writing, so that a slow server or a long file
+#: keeps no other writer out; what comes after them is read while it is locked.
+READ_AHEAD = 50_000_000
 #: Passages embedded in one go.
 EMBED_PASSAGES = 256
 
@@ -106,6 +110,7 @@ def build_index(
             verify_packaged_model()
         embedder = SentenceTransformerEmbedder(settings.embedding_model)
     check_passage_tokens(embedder, settings.passage_tokens)
+    items = _read_ahead(items, progress)
     with Writer(settings.index_dir, build_settings(embedder, settings), rebuild=rebuild) as writer:
         run = _Run(writer, embedder, settings, rebuild, progress)
         if rebuild:
@@ -127,6 +132,20 @@ def build_index(
             run.passages,
             time.perf_counter() - started,
         )
+
+
+def _read_ahead(
+    items: Iterable[Article | Refusal], progress: Callable[[Progress], None] | None
+) -> Iterator[Article | Refusal]:
+    """The same items, the first of them in memory by the time this returns."""
+    rest, ahead, characters = iter(items), [], 0
+    while characters < READ_AHEAD and (item := next(rest, None)) is not None:
+        ahead.append(item)
+        if isinstance(item, Article):
+            characters += len(item.text)
+            if progress:
+                progress(Progress("reading", len(ahead), None))
+    return chain(ahead, rest)
 
 
 def build_settings(embedder: Embedder, settings: Settings) -> BuildSettings:

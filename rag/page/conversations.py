@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rag.answering.show import describe, short_answer
+from rag.escapes import as_code, for_line, for_markdown
 from rag.page.render import cited
 from rag.types import Answer
 
@@ -113,38 +114,36 @@ def own_file(path: str, flags: int) -> int:
 
 def to_markdown(conversation: Conversation) -> str:
     """The conversation as Markdown, every answer with its sources and verbatim quotes."""
-    lines = [f"# {_plain(conversation.title)}", ""]
+    lines = [f"# {for_markdown(conversation.title)}", ""]
     if conversation.started:
         lines += [f"Started {conversation.started}.", ""]
     for answer in conversation.answers:
-        lines += [f"## {_plain(answer.question)}", ""]
+        lines += [f"## {for_markdown(answer.question)}", ""]
         if answer.standalone != answer.question:
-            lines += [f"*Searched: {_plain(answer.standalone)}*", ""]
+            lines += [f"*Searched: {for_markdown(answer.standalone)}*", ""]
         if answer.short:
-            lines += [f"**In short:** {_plain(short_answer(answer))}", ""]
-        lines += [_plain(answer.text), ""]
+            lines += [f"**In short:** {for_markdown(short_answer(answer))}", ""]
+        lines += [for_markdown(answer.text), ""]
         for claim in answer.claims:
-            lines += [f"- Not confirmed: {_plain(problem)} (“{_plain(claim.text)}”)" for problem in claim.problems]
+            lines += [
+                f"- Not confirmed: {for_markdown(problem)} (“{for_markdown(claim.text)}”)" for problem in claim.problems
+            ]
         if answer.versions:
             lines += ["", "The articles differ:", ""]
             for version in answer.versions:
                 marks = "".join(f"[{c.number}]" for c in version.citations)
-                lines.append(f"- {_plain(version.value)} {marks}")
+                lines.append(f"- {for_markdown(version.value)} {marks}")
         if found := cited(answer):
             lines += ["", "Sources:", ""]
             for number, citations in found.items():
                 url = citations[0].passage.article.url
-                lines.append(f"- [{number}] {_plain(describe(citations[0]))}{f' — <{url}>' if url else ''}")
-                lines += [f"  > {_plain(citation.quote)}" for citation in citations]
-        lines += ["", f"*{_plain(answer.model)}*", ""]
+                address = f" — {as_code(for_line(url))}" if url else ""
+                lines.append(f"- [{number}] {for_markdown(describe(citations[0]))}{address}")
+                lines += [f"  > {for_markdown(citation.quote)}" for citation in citations]
+        lines += ["", f"*{for_markdown(answer.model)}*", ""]
     return "\n".join(lines)
 
 
 def folder_name(person: str | None) -> str:
     """A folder's name for a person who logged in; "local" where nobody logs in."""
     return f"user-{person.encode('utf-8').hex()}" if person else "local"
-
-
-def _plain(text: str) -> str:
-    """Text on one line, with what Markdown and HTML would act upon escaped."""
-    return re.sub(r"([\\`*_{}<>#|~!])|(?<=\])(?=\()", lambda m: f"\\{m[0]}" if m[0] else "\\", " ".join(text.split()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
@@ -199,7 +200,7 @@ def build(desk: Desk) -> gr.Blocks:  # noqa: PLR0915 (a page is long, and flat)
         if busy(request):
             return conversation, ""
         index = event.index[0] if isinstance(event.index, (tuple, list)) else event.index
-        return conversation.cut(index // 2), str(event.value)
+        return conversation.cut(index // 2), html.unescape(str(event.value))
 
     # ------------------------------------------------------------------ reading
 
@@ -301,8 +302,8 @@ def build(desk: Desk) -> gr.Blocks:  # noqa: PLR0915 (a page is long, and flat)
 
     def choose(event: gr.SelectData) -> list[Any]:
         row = event.row_value
-        return [row[4], gr.update(value=f"Chosen: {row[0]}"), gr.update(interactive=True), gr.update(interactive=True),
-                *_hidden(2)]  # fmt: skip
+        chosen = gr.update(value=f"Chosen: {escape(row[0])}")
+        return [row[4], chosen, gr.update(interactive=True), gr.update(interactive=True), *_hidden(2)]
 
     def open_chosen(article_id: str | None) -> str:
         return open_place(Place(article_id).to_json()) if article_id else gr.skip()
@@ -314,6 +315,7 @@ def build(desk: Desk) -> gr.Blocks:  # noqa: PLR0915 (a page is long, and flat)
                 said = f"Deleted: {article_id}" if desk.delete([article_id]) else f"{article_id} was gone already."
             except RagError as error:
                 said = str(error)
+            said = escape(said)
         return [None, said, gr.update(interactive=False), gr.update(interactive=False), *_hidden(2)]
 
     def fetch_model(model: str, progress: gr.Progress = gr.Progress()) -> list[Any]:  # noqa: B008
@@ -510,7 +512,7 @@ def build(desk: Desk) -> gr.Blocks:  # noqa: PLR0915 (a page is long, and flat)
                         column_widths=["320px", "240px", "140px", "120px", "440px"],
                         elem_id="dl-articles",
                     )
-                    picked = gr.Markdown("Choose a row to open or delete an article.")
+                    picked = gr.HTML("Choose a row to open or delete an article.", apply_default_css=False)
                     with gr.Row():
                         open_button = gr.Button("Open", interactive=False)
                         delete_button = gr.Button("Delete…", interactive=False)
@@ -616,7 +618,8 @@ def build(desk: Desk) -> gr.Blocks:  # noqa: PLR0915 (a page is long, and flat)
 
 
 def _asked(text: str) -> dict[str, Any]:
-    return {"role": "user", "content": text}
+    # The chat shows HTML, and takes it back when the question is edited.
+    return {"role": "user", "content": html.escape(text, quote=False)}
 
 
 def _said(markup: str) -> dict[str, Any]:
