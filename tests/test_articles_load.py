@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from reportlab.pdfgen.canvas import Canvas
 
 from rag.articles import is_url, load
-from rag.articles.load import decode, strip_html
+from rag.articles.encoding import decode
+from rag.articles.page import strip_html
 from rag.types import Article, Refusal
 
 TITLE = "Harbour Strike Ends After Night of Talks"
