@@ -1,13 +1,26 @@
-"""Web pages: the article in a page, and the words of a piece of HTML."""
+"""Web pages: the article in a page."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from rag.articles.assemble import make_article
 from rag.articles.clean import clean
+from rag.articles.encoding import declared_charset, decode
+from rag.articles.reading import Entry, Source
 from rag.errors import ArticleError
 from rag.types import Article
+
+
+def read(source: Source) -> Iterator[Entry]:
+    """The one article of a page."""
+
+    def make() -> Article:
+        text = decode(source.data, source.charset or declared_charset(source.data))
+        return from_page(text.encode("utf-8", "replace"), source.origin, source.id, url=source.url or None)
+
+    yield Entry(source.origin, make)
 
 
 def from_page(data: bytes, origin: str, article_id: str, *, url: str | None) -> Article:
@@ -28,21 +41,3 @@ def from_page(data: bytes, origin: str, article_id: str, *, url: str | None) -> 
     meta["source"] = meta.get("sitename") or meta.get("hostname") or ""
     title = str(meta.get("title") or "")
     return make_article(clean(str(meta["text"]), title), origin, article_id, meta=meta, url=url)
-
-
-def strip_html(markup: str) -> str:
-    """The words of a piece of HTML, a line for each block."""
-    from lxml import html as lxml_html
-    from lxml.etree import ParserError
-
-    if "<" not in markup and "&" not in markup:
-        return markup
-    try:
-        root = lxml_html.fragment_fromstring(markup, create_parent="div")
-    except ParserError:
-        return ""
-    for element in root.xpath(".//script|.//style"):
-        element.drop_tree()
-    for element in root.iter("p", "br", "div", "li", "h1", "h2", "h3", "h4", "blockquote", "tr"):
-        element.tail = "\n" + (element.tail or "")
-    return str(root.text_content())
