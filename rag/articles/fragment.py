@@ -22,7 +22,7 @@ def strip_html(markup: str) -> str:
     from lxml import html as lxml_html
     from lxml.etree import ParserError
 
-    markup = _XML_DECLARATION.sub("", markup[:_MOST_MARKUP])
+    markup = bounded_tags(_XML_DECLARATION.sub("", markup[:_MOST_MARKUP]))
     # lxml takes no control characters; they are no words either.
     markup = _CONTROL.sub(" ", markup)
     try:
@@ -42,6 +42,13 @@ def strip_html(markup: str) -> str:
     return _LINES.sub("\n", str(root.text_content())).strip("\n")
 
 
+def bounded_tags(markup: str) -> str:
+    """Markup whose tags have no more attributes than a parser, which compares each with all others, can take."""
+    return _LONG_TAG.sub(lambda m: f"<{m[1]}>" if m[0].count("=") > _MOST_ATTRIBUTES else m[0], markup)
+
+
+_LONG_TAG = re.compile(r"<([A-Za-z][\w:-]{0,40})[^<>]{5000,}>")
+_MOST_ATTRIBUTES = 500
 _XML_DECLARATION = re.compile(r"^\s*(?:<\?xml[^>]*\?>|<!doctype[^>]*>|\s)*", re.I)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 _LINES = re.compile(r"\n[ \t\r]*(?:\n[ \t\r]*)+")

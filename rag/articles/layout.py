@@ -6,13 +6,13 @@ between the stripes is short, it is a table without rules, read row by row.
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from rag.types import Role
-import itertools
 
 #: Least width of the stripe between columns, in heights of type.
 GUTTER = 1.2

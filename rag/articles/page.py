@@ -8,6 +8,7 @@ from typing import Any
 from rag.articles.assemble import make_article
 from rag.articles.clean import clean
 from rag.articles.encoding import declared_charset, decode
+from rag.articles.fragment import bounded_tags
 from rag.articles.reading import Entry, Source
 from rag.errors import ArticleError
 from rag.types import Article
@@ -17,7 +18,7 @@ def read(source: Source) -> Iterator[Entry]:
     """The one article of a page."""
 
     def make() -> Article:
-        text = decode(source.data, source.charset or declared_charset(source.data))
+        text = bounded_tags(decode(source.data, source.charset or declared_charset(source.data)))
         return from_page(text.encode("utf-8", "replace"), source.origin, source.id, url=source.url or None)
 
     yield Entry(source.origin, make)

@@ -7,6 +7,7 @@ but AGPL. pypdf, which was here before, gives the text of a page in the order it
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,6 @@ from rag.articles.reading import Entry, Source
 from rag.articles.worker import tick
 from rag.errors import ArticleError
 from rag.types import Article, Role
-import itertools
 
 MOST_PAGES = 3000
 #: A page with fewer words and a picture is a scan with a stamp on it.

@@ -98,12 +98,12 @@ def _values(source: Source) -> Iterator[tuple[int, Any]]:
             raise ArticleError(f"The file is not valid JSON: {failed}.", "Mend it, or use .jsonl.") from failed
     # Line by line, the encoding too: one wrong byte costs one line. Not splitlines(): U+2028 may stand in a string.
     wide = b"\x00" in source.data[:64]
-    lines: list[bytes] | list[str] = decode(source.data).split("\n") if wide else source.data.split(b"\n")
+    lines = [line.encode() for line in decode(source.data).split("\n")] if wide else source.data.split(b"\n")
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            yield number, json.loads(line if isinstance(line, str) else decode(line, source.charset))
+            yield number, json.loads(decode(line, source.charset))
         except (ValueError, RecursionError, ArticleError) as error:
             hint = "Each line must be one JSON object."
             yield number, Refusal(f"{source.origin}:{number}", f"Line {number} is not valid JSON: {error}.", hint)

@@ -23,9 +23,9 @@ from rag.articles.reading import Entry, Follow, Source, attempt
 from rag.types import Article, Refusal
 
 #: Processor time for one entry: for the smallest, and for each megabyte of the source it is in.
-SECONDS, SECONDS_PER_MB = 10.0, 2.0
+SECONDS, SECONDS_PER_MB = 8.0, 2.0
 #: Memory beyond what the child holds at its start: for the smallest, and for each byte of the source.
-MEMORY, MEMORY_PER_BYTE = 600_000_000, 30
+MEMORY, MEMORY_PER_BYTE = 400_000_000, 30
 #: Wall time without a word from the child, for machines that cannot bound processor time or are very busy.
 SILENCE = 600.0
 #: Entries of one source that may fail this way before it is given up.
