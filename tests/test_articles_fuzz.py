@@ -7,7 +7,6 @@ import json
 import random
 import time
 import zipfile
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -22,10 +21,11 @@ MORE = "The union said that the new contract runs for three years — and that 1
 GOOD = f"Harbour strike ends\n\n{LEDE} {MORE}\n"
 #: What parsers stumble over: controls, marks, entities, brackets, numbers, halves of characters, deep nesting.
 TOKENS = [
-    b"\x00", b"\x0b", b"\xff", b"\xed\xa0\x80", b"&#x1F;", b"&#0;", b"&amp;" * 9, b"<![CDATA[", b"]]>", b"<!--", b"<?xml",
-    b"http://[x", b"\\ud83d", b"{" * 60, b"[" * 900, b"<div>" * 400, b"</", b"9" * 400, b"1e999", b"null", b"true", b'"',
-    b"\n\n", b"---\n", b"\xef\xbb\xbf", b"\xfe\xff", b"%%EOF", b"endobj", b"stream\n", b"/Filter /FlateDecode", b"-1 0 R",
-    b"2026-02-31", b"99999999999999", b"\xc2\x85", b"\xe2\x80\xa8", b"**a " * 200, b"\t" * 300, b"a: &a [*a]",
+    b"\x00", b"\x0b", b"\xff", b"\xed\xa0\x80", b"&#x1F;", b"&#0;", b"&amp;" * 9, b"<![CDATA[", b"]]>", b"<!--",
+    b"<?xml", b"http://[x", b"\\ud83d", b"{" * 60, b"[" * 900, b"<div>" * 400, b"</", b"9" * 400, b"1e999", b"null",
+    b"true", b'"', b"\n\n", b"---\n", b"\xef\xbb\xbf", b"\xfe\xff", b"%%EOF", b"endobj", b"stream\n", b"-1 0 R",
+    b"/Filter /FlateDecode", b"2026-02-31", b"99999999999999", b"\xc2\x85", b"\xe2\x80\xa8", b"**a " * 200,
+    b"\t" * 300, b"a: &a [*a]",
 ]  # fmt: skip
 
 
@@ -44,7 +44,8 @@ def _feed() -> bytes:
         f"GMT</pubDate><description><![CDATA[<p>{LEDE}</p><p hidden>x</p><p>{MORE}</p>]]></description></item>"
         for n in range(3)
     )
-    return f"<?xml version='1.0' encoding='utf-8'?><rss version='2.0'><channel><title>C</title>{items}</channel></rss>".encode()  # noqa: E501
+    head = "<?xml version='1.0' encoding='utf-8'?><rss version='2.0'><channel><title>C</title>"
+    return f"{head}{items}</channel></rss>".encode()
 
 
 def _records() -> bytes:
@@ -75,33 +76,49 @@ def _zip(names: dict[str, bytes]) -> bytes:
 
 def _mail() -> bytes:
     return (
-        f"From: The Coast <desk@c.test>\nSubject: =?utf-8?q?Strike_ends?=\nDate: Sun, 3 Mar 2024 10:00:00 +0100\nMIME-Version: 1.0\n"
-        f'Content-Type: multipart/alternative; boundary="B"\n\n--B\nContent-Type: text/plain; charset=utf-8\n\n{LEDE}\n\n'
+        "From: The Coast <desk@c.test>\nSubject: =?utf-8?q?Strike_ends?=\nDate: Sun, 3 Mar 2024 10:00:00 +0100\n"
+        'MIME-Version: 1.0\nContent-Type: multipart/alternative; boundary="B"\n\n'
+        f"--B\nContent-Type: text/plain; charset=utf-8\n\n{LEDE}\n\n"
         f"--B\nContent-Type: text/html\n\n<p>{LEDE}</p>\n--B--\n"
     ).encode()
 
 
+def _mailbox() -> bytes:
+    return (b"From a@b Sun Mar  3 10:00:00 2024\n" + _mail() + b"\n") * 2
+
+
+def _saved() -> bytes:
+    head = b'MIME-Version: 1.0\nContent-Type: multipart/related; boundary="B"\n\n--B\nContent-Type: text/html\n\n'
+    return head + _page() + b"\n--B--\n"
+
+
+def _crawl() -> bytes:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + _page()
+    head = "WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: https://c.test/1\r\nContent-Type: application/http\r\n"
+    return f"{head}Content-Length: {len(answer)}\r\n\r\n".encode() + answer + b"\r\n\r\n"
+
+
 WORD = b'<w:document xmlns:w="x"><w:body><w:p><w:r><w:t>%s</w:t></w:r></w:p></w:body></w:document>' % LEDE.encode()
-BASES: dict[str, Callable[[], bytes]] = {
-    "html": _page,
-    "xml": _feed,
-    "jsonl": _records,
-    "json": lambda: json.dumps({"articles": [json.loads(line) for line in _records().splitlines()]}).encode(),
-    "pdf": _pdf,
-    "txt": lambda: GOOD.encode(),
-    "md": lambda: f"---\ntitle: Strike\ndate: 2024-03-03\n---\n# Strike\n\n- a\n- b\n\n|a|b|\n|-|-|\n|1|2|\n\n{LEDE}\n".encode(),
-    "eml": _mail,
-    "mbox": lambda: b"From a@b Sun Mar  3 10:00:00 2024\n" + _mail() + b"\nFrom a@b Sun Mar  3 10:00:00 2024\n" + _mail(),
-    "mhtml": lambda: b'MIME-Version: 1.0\nContent-Type: multipart/related; boundary="B"\n\n--B\nContent-Type: text/html\n\n'
-    + _page() + b"\n--B--\n",
-    "csv": lambda: f'title,body,date\nStrike,"{LEDE}",2024-03-03\nMore,"{MORE}",\n'.encode(),
-    "docx": lambda: _zip({"word/document.xml": WORD}),
-    "epub": lambda: _zip({"c1.xhtml": _page(), "c2.xhtml": _page()}),
-    "zip": lambda: _zip({"a.txt": GOOD.encode(), "b.html": _page()}),
-    "html.gz": lambda: gzip.compress(_page(), mtime=0),
-    "warc": lambda: b"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: https://c.test/1\r\nContent-Length: 600\r\n"
-    b"Content-Type: application/http\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + _page() + b"\r\n\r\n",
-}  # fmt: skip
+MARKDOWN = f"---\ntitle: Strike\ndate: 2024-03-03\n---\n# Strike\n\n- a\n- b\n\n|a|b|\n|-|-|\n|1|2|\n\n{LEDE}\n"
+TABLE = f'title,body,date\nStrike,"{LEDE}",2024-03-03\nMore,"{LEDE}",\n'
+BASES: dict[str, bytes] = {
+    "html": _page(),
+    "xml": _feed(),
+    "jsonl": _records(),
+    "json": json.dumps({"articles": [json.loads(line) for line in _records().splitlines()]}).encode(),
+    "pdf": _pdf(),
+    "txt": GOOD.encode(),
+    "md": MARKDOWN.encode(),
+    "eml": _mail(),
+    "mbox": _mailbox(),
+    "mhtml": _saved(),
+    "csv": TABLE.encode(),
+    "docx": _zip({"word/document.xml": WORD}),
+    "epub": _zip({"c1.xhtml": _page(), "c2.xhtml": _page()}),
+    "zip": _zip({"a.txt": GOOD.encode(), "b.html": _page()}),
+    "html.gz": gzip.compress(_page(), mtime=0),
+    "warc": _crawl(),
+}
 
 
 def damaged(data: bytes, chance: random.Random) -> bytes:
@@ -129,7 +146,7 @@ def run_damaged(folder: Path, count: int, seed: int) -> float:
     for n in range(count):
         kind = list(BASES)[n % len(BASES)]
         paths.append(folder / f"f{n}.{kind}")
-        paths[-1].write_bytes(damaged(BASES[kind](), chance))
+        paths[-1].write_bytes(damaged(BASES[kind], chance))
     (folder / "good.txt").write_text(GOOD)
     longest, last, item = 0.0, time.monotonic(), None
     for item in load([*paths, folder / "good.txt"]):
@@ -144,10 +161,10 @@ def run_damaged(folder: Path, count: int, seed: int) -> float:
 @pytest.mark.parametrize("kind", BASES)
 def test_the_whole_ones_are_read(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"a.{kind}"
-    path.write_bytes(BASES[kind]())
+    path.write_bytes(BASES[kind])
     found = list(load([path]))
     assert found
-    assert all(isinstance(item, Article) and "Port Elgin" in item.text or kind == "csv" for item in found), found
+    assert all(isinstance(item, Article) and "Port Elgin" in item.text for item in found), found
 
 
 def test_a_hundred_damaged_inputs_end_no_run(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rag.articles.clean import LONE, Cleaned, first_sentence, normalise
-from rag.articles.dates import find_date
+from rag.articles.dates import day
 from rag.errors import ArticleError
 from rag.types import Article, Role, Span
 
@@ -42,9 +42,13 @@ def make_article(
     def first(*names: str) -> str:
         return next((v for n in names if (v := name_of(meta.get(n)))), "")
 
-    published = next(
-        (day for name in ("published_at", "published", "date", "pubDate") if (day := find_date(meta.get(name)))), None
-    )
+    language = first("language", "lang")
+    published, why = None, ""
+    for name in ("published_at", "published", "date", "pubDate"):
+        if published is None and meta.get(name):
+            published, why = day(meta.get(name), language=language, others=filter(None, [cleaned.published]))
+    if why and published is None and cleaned.published is None:
+        notes = (*notes, f"Undated: {why}.")
     address = first("url", "link") or url or ""
     if is_url(address) and not host_of(address):
         address, notes = "", (*notes, f"Its address {address[:80]!r} is malformed and left out.")

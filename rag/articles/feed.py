@@ -12,9 +12,10 @@ from urllib.parse import urljoin, urlsplit
 
 from rag.articles.assemble import is_url, make_article
 from rag.articles.clean import clean
+from rag.articles.dates import find_date
 from rag.articles.encoding import declared_charset, decode
 from rag.articles.fragment import strip_html
-from rag.articles.reading import Entry, Follow, Source, day_of
+from rag.articles.reading import Entry, Follow, Source
 from rag.errors import ArticleError
 from rag.types import Article
 
@@ -117,21 +118,11 @@ def _article(entry: Any, source: Source, id_: str, link: str, outlet: str) -> Ar
 def _day(entry: Any) -> date | None:
     """The day where the outlet is: as written, with the zone that is written, not turned into UTC."""
     for name in ("published", "updated", "created"):
-        if written := str(entry.get(name) or "").strip():
-            found = _RFC_2822.match(written)
-            if found and (month := _MONTHS.find(found[2].lower())) >= 0:
-                return _date(int(found[3]), month // 3 + 1, int(found[1]))
-            if iso := re.match(r"(\d{4})-(\d\d)-(\d\d)", written):
-                return _date(int(iso[1]), int(iso[2]), int(iso[3]))
-            if day := day_of(written):
-                return day
+        if found := find_date(entry.get(name)):
+            return found
         if when := entry.get(f"{name}_parsed"):
             return _date(*when[:3])
     return None
-
-
-_RFC_2822 = re.compile(r"(?:[A-Za-z]{3},?\s+)?(\d{1,2})\s+([A-Za-z]{3})[a-z]*\s+(\d{4})\b")
-_MONTHS = "janfebmaraprmayjunjulaugsepoctnovdec"
 
 
 def _date(year: int, month: int, day: int) -> date | None:

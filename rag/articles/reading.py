@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 from rag.errors import ArticleError
@@ -67,13 +66,6 @@ class Entry:
 
 
 Reader = Callable[[Source], Iterator[Entry | Refusal]]
-
-
-def day_of(value: object) -> date | None:
-    """The day that a metadata value names, or None."""
-    from rag.articles.dates import find_date
-
-    return find_date(value)
 
 
 def attempt(entry: Entry) -> Article | Follow | Refusal:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from rag.articles.assemble import is_url
-from rag.articles.reading import Entry, Follow, Source, day_of
+from rag.articles.dates import find_date
+from rag.articles.reading import Entry, Follow, Source
 from rag.errors import ArticleError
 
 #: Addresses that the protocol allows in one sitemap.
@@ -46,7 +47,7 @@ def read(source: Source) -> Iterator[Entry]:
             hints = {
                 "title": values.get("title", ""),
                 "source": values.get("name", ""),
-                "published": day_of(values.get("publication_date") or ""),
+                "published": find_date(values.get("publication_date") or ""),
             }
             return Follow(url, None, hints)
 
