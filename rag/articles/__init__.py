@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from rag.articles.load import is_url, load
+from rag.articles.assemble import is_url
+from rag.articles.load import load
 
 __all__ = ["is_url", "load"]

@@ -1,0 +1,112 @@
+"""What a text and its metadata say, joined into one Article. Knows nothing about formats."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from rag.articles.clean import LONE, Cleaned, first_sentence, normalise
+from rag.articles.dates import day
+from rag.errors import ArticleError
+from rag.types import Article, Role, Span
+
+
+def make_article(
+    cleaned: Cleaned,
+    origin: str,
+    article_id: str,
+    *,
+    meta: Mapping[str, Any],
+    url: str | None = None,
+    blocks: Iterable[tuple[str, Role | None]] = (),
+    pages: Sequence[int] = (),
+    notes: Sequence[str] = (),
+) -> Article:
+    """Join what the text and the metadata say; metadata speaks first.
+
+    Args:
+        meta: "title", "source", "date", "author", "url" and their other names; values of any type.
+        blocks: what the text was made of, in order, each with its role; those with one become spans.
+        pages: offsets of pages in `cleaned.text`.
+
+    Raises:
+        ArticleError: nothing is left of the text.
+    """
+    if not any(c.isalnum() for c in cleaned.text):
+        raise ArticleError(
+            "There is no article text in it.", "Check that the file or page holds the article's own text."
+        )
+
+    def first(*names: str) -> str:
+        return next((v for n in names if (v := name_of(meta.get(n)))), "")
+
+    language = first("language", "lang")
+    published, why = None, ""
+    for name in ("published_at", "published", "date", "pubDate"):
+        if published is None and meta.get(name):
+            published, why = day(meta.get(name), language=language, others=filter(None, [cleaned.published]))
+    if why and published is None and cleaned.published is None:
+        notes = (*notes, f"Undated: {why}.")
+    address = first("url", "link") or url or ""
+    if is_url(address) and not host_of(address):
+        address, notes = "", (*notes, f"Its address {address[:80]!r} is malformed and left out.")
+    return Article(
+        id=LONE.sub("\ufffd", article_id),
+        title=" ".join((cleaned.title or first_sentence(cleaned.text)).split()),
+        text=cleaned.text,
+        source=first("source", "sitename", "hostname", "publisher") or cleaned.source or host_of(address),
+        published=published or cleaned.published,
+        url=LONE.sub("\ufffd", address) or None,
+        author=first("author", "authors") or cleaned.author,
+        origin=LONE.sub("\ufffd", origin),
+        dated_by="metadata" if published else "text" if cleaned.published else "",
+        spans=spans_of(cleaned.text, blocks),
+        pages=tuple(pages),
+        notes=tuple(notes),
+    )
+
+
+def name_of(value: object) -> str:
+    """The name in a metadata value: text itself, an object's "name", the names of a list's members, joined."""
+    if isinstance(value, str):
+        return " ".join(LONE.sub("\ufffd", value).split())
+    if isinstance(value, Mapping):
+        return next(
+            (n for key in ("name", "title", "value", "text", "@value", "en") if (n := name_of(value.get(key)))), ""
+        )
+    if isinstance(value, (list, tuple)):
+        return ", ".join(dict.fromkeys(filter(None, map(name_of, value[:20]))))
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
+
+
+def spans_of(text: str, blocks: Iterable[tuple[str, Role | None]]) -> tuple[Span, ...]:
+    """Where the blocks that are no running text ended up in the cleaned text; what was cleaned away is passed over."""
+    starts: dict[str, list[int]] = {}
+    at = 0
+    for line in text.split("\n"):
+        starts.setdefault(line, []).append(at)
+        at += len(line) + 1
+    spans: list[Span] = []
+    at = 0
+    for block, role in blocks:
+        for line in normalise(block).split("\n") if role else ():
+            where = starts.get(line, []) if line else []
+            if (n := bisect_left(where, at)) < len(where):
+                at = where[n] + len(line)
+                spans.append(Span(where[n], at, role))  # type: ignore[arg-type]
+    return tuple(spans)
+
+
+def is_url(text: str) -> bool:
+    """True for http and https addresses."""
+    return text.lower().startswith(("http://", "https://"))
+
+
+def host_of(url: str) -> str:
+    """The host of an address without "www.", "" where it has none."""
+    try:
+        return (urlsplit(url).hostname or "").removeprefix("www.") if is_url(url) else ""
+    except ValueError:  # "http://[x"
+        return ""
