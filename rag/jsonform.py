@@ -100,6 +100,9 @@ def query_to_dict(query: Query) -> dict[str, Any]:
         "undated": query.undated,
         "kind": query.kind,
         "order": query.order,
+        "frame": [_day(day) for day in query.frame] if query.frame else None,
+        "speech": query.speech,
+        "speaker": query.speaker,
         "parts": [query_to_dict(part) for part in query.parts],
         "understood": list(query.understood),
     }
@@ -107,8 +110,9 @@ def query_to_dict(query: Query) -> dict[str, Any]:
 
 def query_from_dict(data: Mapping[str, Any]) -> Query:
     """The query that `query_to_dict` wrote."""
-    days = {name: _parse(data[name]) for name in ("since", "until", "as_of")}
+    days: dict[str, Any] = {name: _parse(data[name]) for name in ("since", "until", "as_of")}
     parts = tuple(query_from_dict(part) for part in data["parts"])
+    days["frame"] = (_parse(data["frame"][0]), _parse(data["frame"][1])) if data["frame"] else None
     lists = {"sources": tuple(data["sources"]), "understood": tuple(data["understood"]), "parts": parts}
     return Query(**{**data, **days, **lists})
 
@@ -134,7 +138,7 @@ def hit_to_dict(hit: Hit) -> dict[str, Any]:
         "start": passage.start,
         "end": passage.end,
         "text": passage.text,
-        "sentences": [[s.start, s.end, s.role, s.speaker] for s in passage.sentences],
+        "sentences": [s.to_list() for s in passage.sentences],
         "readings": [[r.start, r.end, round(r.logit, 3)] for r in hit.readings],
         "also": [meta_to_dict(meta) for meta in hit.also],
     }
@@ -147,7 +151,7 @@ def hit_from_dict(data: Mapping[str, Any]) -> Hit:
         data["text"],
         data["start"],
         data["end"],
-        tuple(Sentence(*raw) for raw in data["sentences"]),
+        tuple(Sentence.from_list(raw) for raw in data["sentences"]),
     )
     readings = tuple(Reading(*raw) for raw in data["readings"])
     also = tuple(map(meta_from_dict, data["also"]))

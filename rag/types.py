@@ -51,6 +51,7 @@ class Article:
         spans: its headings, captions, list items and table rows, in order, none inside another.
         pages: offset in `text` at which each page of a PDF starts; empty for what has no pages.
         notes: what was dropped, guessed or cut when it was read, one line each, in words for people.
+        corrected: its own note of a correction or an update, "" without one; found at indexing.
     """
 
     id: str
@@ -66,11 +67,14 @@ class Article:
     spans: tuple[Span, ...] = ()
     pages: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    corrected: str = ""
 
     @property
     def meta(self) -> ArticleMeta:
         """The article without its text."""
-        return ArticleMeta(self.id, self.title, self.source, self.published, self.url, self.author, self.language)
+        return ArticleMeta(
+            self.id, self.title, self.source, self.published, self.url, self.author, self.language, self.corrected
+        )
 
     @property
     def content_hash(self) -> str:
@@ -95,12 +99,34 @@ class Sentence:
     Attributes:
         role: "text", or what it is where it is no running text (see `Role`). A heading is never quoted as an answer.
         speaker: whose words it reports, in the fullest form that the article has; "" when it reports nobody's.
+        office: what the article says the speaker is, such as "health minister"; "" when it does not.
+        antecedent: offset of the sentence that says who or what its first word, a pronoun, means; -1 without one.
+        withdrawn: whether it states a value that a correction in the article withdraws.
+        right: of a correction, offsets of the value that holds; empty for other sentences.
     """
 
     start: int
     end: int
     role: Role | Literal["text"] = "text"
     speaker: str = ""
+    office: str = ""
+    antecedent: int = -1
+    withdrawn: bool = False
+    right: tuple[int, ...] = ()
+
+    def to_list(self) -> list[Any]:
+        """Its values in order, trailing defaults left out: what is stored."""
+        values = [self.start, self.end, self.role, self.speaker, self.office, self.antecedent, self.withdrawn,
+                  list(self.right)]  # fmt: skip
+        defaults = [None, None, "text", "", "", -1, False, []]
+        while len(values) > 2 and values[-1] == defaults[len(values) - 1]:
+            values.pop()
+        return values
+
+    @classmethod
+    def from_list(cls, values: Sequence[Any]) -> Sentence:
+        """The sentence that `to_list` wrote."""
+        return cls(*values[:7], *(tuple(right) for right in values[7:8]))
 
 
 #: Kinds of question that a few words answer, each with an outer form by which an answer is known.
@@ -124,6 +150,10 @@ class Query:
         undated: whether articles without a day pass a filter by date.
         kind: what is asked for, of FACTOID_KINDS or OPEN_KINDS; "" while nobody has looked.
         order: "latest" or "earliest" when the question asks for the newest or the oldest, else "".
+        frame: first and last day that the question speaks of, None where open; what is published then, or speaks of
+            then, is asked for. None when it speaks of no time.
+        speech: what is asked of somebody's words: them ("words"), whose they are ("who"), whether they were said.
+        speaker: whose words are asked for, as the question names them; "" for anybody's.
         parts: the questions in it, each a Query, when it holds more than one.
         understood: what was read out of the question and now filters or orders, one line each, for people.
     """
@@ -137,6 +167,9 @@ class Query:
     undated: bool = False
     kind: str = ""
     order: Literal["", "latest", "earliest"] = ""
+    frame: tuple[date | None, date | None] | None = None
+    speech: Literal["", "words", "who", "whether"] = ""
+    speaker: str = ""
     parts: tuple[Query, ...] = ()
     understood: tuple[str, ...] = ()
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from rag.language.words import sentences
+from rag.language.sentences import sentences
 from rag.models.embedder import Embedder
 from rag.retrieval.retriever import fuse
 from training.sources import Example, words
@@ -55,7 +55,7 @@ def without_answer(example: Example) -> Example | None:
     if not example.answers:
         return None
     rest = " ".join(
-        sentence.text
+        example.context[sentence.start : sentence.end]
         for sentence in sentences(example.context)
         if not any(start < sentence.end and sentence.start < end for start, end in example.answers)
     )

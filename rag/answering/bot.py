@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rag.answering.extracts import Extract, extract
 from rag.answering.finding import find, read, shipped_probability
-from rag.answering.understand import understand
+from rag.answering.understand import Surroundings, understand
 from rag.answering.writing import abstains, claims_of, excerpts, fit, judge_claim
 from rag.errors import ModelCrashed, ModelError
 from rag.language.words import content_stems
 from rag.models.catalogue import settle
+from rag.models.kinds import kind_of
 from rag.models.generator import Generator
 from rag.retrieval.retriever import Retriever, Searcher
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
@@ -174,13 +175,16 @@ class Bot:
                 as_of=as_of,
                 undated=undated,
             )
-        run = _Run(self, question, understand(question, history))
+        run = _Run(self, question, understand(question, history, self._surroundings()))
         draft = run.gather()
         if self.generator is None or draft.kind == "count" or not run.worth_writing():
             yield draft
             return
         yield draft
         yield from run.write(self.generator, stop)
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(self.retriever.sources(), self.retriever.newest(), date.today(), kind_of)
 
     @property
     def threshold(self) -> float:

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -108,9 +109,9 @@ def _shifted(reading: Reading, by: int) -> Reading:
 
 
 def find(query: Query, hits: Sequence[Hit], probability: Probability | None = None) -> Finding:
-    """Rank the sentences of the hits; headings are left out, and a sentence in two passages counts once."""
+    """Rank the sentences of the hits that may answer (see `eligible`); one that stands in two passages counts once."""
     probability = probability or shipped_probability()
-    rows = quotable(hits)
+    rows = eligible(query, quotable(hits))
     if not rows:
         return Finding(query, tuple(hits), ())
     values = probability.of(features(query, rows))
@@ -119,6 +120,8 @@ def find(query: Query, hits: Sequence[Hit], probability: Probability | None = No
         for row, p in zip(rows, values, strict=True)
     ]
     ranked.sort(key=lambda c: (-c.probability, c.citation.number, c.citation.start))
+    if query.order:
+        ranked = in_time(ranked, query.order)
     return Finding(query, tuple(hits), tuple(ranked), values_of(query, ranked))
 
 
@@ -153,6 +156,62 @@ def quotable(hits: Sequence[Hit]) -> list[Row]:
             reading = hit.readings[i] if hit.readings else None
             found[key] = Row(hit, sentence, reading, hit.cosines[i] if hit.cosines else 0.0)
     return list(found.values())
+
+
+def eligible(query: Query, rows: Sequence[Row]) -> list[Row]:
+    """The sentences that may answer at all: of the time that is asked for, of the speaker that is asked for.
+
+    A sentence is of a time when its article was published then or when it names a day of it. Where no sentence is known
+    to be the speaker's, those that name the speaker are taken. What a correction withdraws answers nothing.
+    """
+    found = [row for row in rows if not row.sentence.withdrawn]
+    if query.frame:
+        since, until = query.frame
+        found = [row for row in found if _in_time(row, since or date.min, until or date.max)]
+    if query.speech == "who":
+        return [row for row in found if row.sentence.speaker] or found
+    if query.speaker:
+        theirs = [row for row in found if _speaks(row.sentence, query.speaker)]
+        name = set(content_stems(query.speaker))
+        return theirs or [row for row in found if name <= set(content_stems(row.text))]
+    return found
+
+
+def _in_time(row: Row, since: date, until: date) -> bool:
+    published = row.hit.passage.article.published
+    if published and since <= published <= until:
+        return True
+    told = (day.completed(published) for day in days(row.text))
+    return any(day.year and since <= date(day.year, day.month or 1, day.day or 1) <= until for day in told)
+
+
+def _speaks(sentence: Sentence, asked: str) -> bool:
+    """Whether a sentence reports the words of the person or office that a question names."""
+    if not sentence.speaker:
+        return False
+    wanted, named = set(content_stems(asked)), set(content_stems(sentence.speaker))
+    return bool(wanted & named) if wanted & named else bool(wanted) and wanted <= set(content_stems(sentence.office))
+
+
+def in_time(ranked: Sequence[Candidate], order: str) -> list[Candidate]:
+    """The newest or oldest of the sentences first, among those at least half as likely as the best; then the others.
+
+    A sentence's day is the one that it names, else that of its article.
+    """
+    if not ranked:
+        return []
+    near = [c for c in ranked if 2 * c.probability >= ranked[0].probability]
+    dated = sorted((c for c in near if _day_of(c)), key=lambda c: _day_of(c) or date.min, reverse=order == "latest")
+    return [*dated, *(c for c in near if not _day_of(c)), *ranked[len(near) :]]
+
+
+def _day_of(candidate: Candidate) -> date | None:
+    published = candidate.citation.article.published
+    for day in days(candidate.citation.quote):
+        full = day.completed(published)
+        if full.year and full.month:
+            return date(full.year, full.month, full.day or 1)
+    return published
 
 
 def features(query: Query, rows: Sequence[Row]) -> NDArray[np.float32]:
@@ -205,11 +264,24 @@ def holds(query: Query, text: str) -> bool:
 
 def _span(query: Query, row: Row) -> Citation | None:
     """The reader's words, widened to the whole date, number or list of names that they are part of."""
+    if query.speech == "who" and row.sentence.speaker:
+        return _speaker(row)
+    if row.sentence.right:
+        return Citation(row.hit, *row.sentence.right)
     if row.reading is None or row.reading.start == row.reading.end:
         return None
     left = row.sentence.start
     start, end = whole_span(row.text, row.reading.start - left, row.reading.end - left, query.kind, query.text)
     return Citation(row.hit, left + start, left + end)
+
+
+def _speaker(row: Row) -> Citation | None:
+    """The speaker's name where the passage has it, else the last part of it."""
+    passage, name = row.hit.passage, row.sentence.speaker
+    for form in (name, name.split()[-1]):
+        if (at := passage.text.find(form)) >= 0:
+            return Citation(row.hit, passage.start + at, passage.start + at + len(form))
+    return None
 
 
 def _clipped(reading: Reading | None) -> float:

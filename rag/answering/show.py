@@ -9,7 +9,7 @@ from rag.types import Answer, Citation, render_claim
 def headline(answer: Answer) -> str:
     """One line that says who speaks."""
     if answer.kind == "extracts":
-        return "Verbatim from the articles, found by Dateline's reader; no language model wrote this. (rag models list)"
+        return "Verbatim from the articles; no language model wrote this. (rag models list)"
     if answer.abstained:
         return "No answer: nothing in the articles supports one."
     return (

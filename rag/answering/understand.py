@@ -1,45 +1,93 @@
-"""A person's question becomes a Query: complete in itself, its kind known, its parts told apart."""
+"""A person's question becomes a Query: complete in itself, its kind known, its parts told apart, its times, outlets and
+speakers read out of it. What is read out is said in `understood`, and a filter that a person gave comes first."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 
+from rag.language.parts import asked, parts
+from rag.language.speech import asked_speaker
 from rag.language.standalone import standalone
+from rag.language.time import describe, sources_named, understand_time
 from rag.types import Answer, Query
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a question is understood by.
+
+    Attributes:
+        sources: the outlets of the index.
+        newest: day of its newest article, None when it has no dated one.
+        today: the day of asking.
+        kind_of: the kind of a question, see `rag.types.Query`.
+    """
+
+    sources: Collection[str]
+    newest: date | None
+    today: date
+    kind_of: Callable[[str], str]
 
 
-def understand(query: Query, history: Sequence[Answer] = ()) -> Query:
+def understand(query: Query, history: Sequence[Answer], about: Surroundings) -> Query:
     """The query as it is searched.
 
     Args:
         query: as `Query.of` made it from what the person gave; its filters stay.
         history: the answers so far, oldest first, for follow-ups such as "and where?".
     """
-    text = standalone(query.text, history)
-    return replace(query, text=text, kind=kind_of(text))
+    whole = standalone(query.text, history)
+    text, context = asked(whole)
+    found = parts(text)
+    understood = (f"Asked: {text}",) if context else ()
+    if len(found) == 1:
+        return _one(replace(query, text=text, understood=understood), about)
+    each = tuple(_one(replace(query, text=part), about) for part in found)
+    told = tuple(dict.fromkeys(line for part in each for line in part.understood))
+    return replace(query, text=text, kind=each[0].kind, parts=each, understood=understood + told)
 
 
-def kind_of(question: str, vector: NDArray[np.float32] | None = None) -> str:
-    """The kind of a question."""
-    folded = f" {question.casefold().strip()} "
-    for kind, pattern in (
-        ("count", r"how many (?:articles|reports|outlets)"),
-        ("why", r"\bwhy\b"),
-        ("summary", r"\bsummar|what happened|overview|main points"),
-        ("date", r"\b(when|what (?:day|date|year|month)|which (?:day|date|year|month))\b"),
-        ("number", r"\bhow (?:many|much|long|far|big|large|old|often)\b|\bwhat (?:percentage|share|number)\b"),
-        ("person", r"\b(who|whom|whose)\b"),
-        ("place", r"\bwhere\b"),
-        ("how", r"\bhow\b"),
-        ("yesno", r"^ (?:did|is|was|were|are|has|have|does|do|will)\b"),
-    ):
-        if re.search(pattern, folded):
-            return kind
-    return "entity"
+def _one(query: Query, about: Surroundings) -> Query:
+    """One question understood; a comparison of outlets becomes one part for each."""
+    understood = list(query.understood)
+    kind, text = about.kind_of(query.text), query.text
+    sources = query.sources
+    if not sources:
+        sources, text = sources_named(text, [name for name in about.sources if name])
+        if sources and kind != "count":
+            understood.append(f"Articles of {' and '.join(sources)} only.")
+    as_of, frame, order = query.as_of, None, query.order
+    time = understand_time(text, query.as_of or about.today, about.newest)
+    if time and time.explicit and not (query.since or query.until):
+        text = time.rest if time.order or kind == "count" else text
+        order = time.order or ""
+        frame = (time.since, time.until) if time.since or time.until else None
+        understood.append(f"Understood: {describe(time)}{_as_of(order, about)}.")
+        if order == "latest" and as_of is None:
+            as_of = about.newest
+    speech = asked_speaker(text)
+    query = replace(
+        query,
+        text=text if any(c.isalnum() for c in text) else query.text,
+        kind=kind,
+        sources=sources,
+        as_of=as_of,
+        frame=frame,
+        order=order,
+        speech=speech.kind if speech else "",
+        speaker=speech.speaker or "" if speech else "",
+        understood=tuple(understood),
+    )
+    if kind == "compare" and len(sources) > 1:
+        sides = tuple(replace(query, sources=(source,), understood=()) for source in sources)
+        return replace(query, parts=sides)
+    return query
+
+
+def _as_of(order: str, about: Surroundings) -> str:
+    if order != "latest" or about.newest is None:
+        return ""
+    old = " — older than a month" if (about.today - about.newest).days > 31 else ""
+    return f"; the newest article is of {about.newest:%-d %B %Y}{old}"

@@ -80,6 +80,10 @@ class GoldRetriever:
         """Those of the retriever within."""
         return self._inner.sources()
 
+    def newest(self) -> date | None:
+        """That of the retriever within."""
+        return self._inner.newest()
+
     def close(self) -> None:
         """Nothing: the retriever within belongs to somebody else."""
 
@@ -97,6 +101,10 @@ class _Nothing:
     def sources(self) -> dict[str, int]:
         """None."""
         return {}
+
+    def newest(self) -> date | None:
+        """None."""
+        return None
 
     def close(self) -> None:
         """Nothing to free."""

@@ -10,6 +10,7 @@ from datetime import date
 from itertools import chain
 from pathlib import Path
 
+from rag.indexing.annotate import annotate
 from rag.indexing.duplicates import DuplicateFinder, signature
 from rag.indexing.splitter import check_passage_tokens, embedded_text, sentence_spans, split
 from rag.indexing.store import ArticleRow, BuildSettings, Store, Writer
@@ -323,11 +324,13 @@ class _Run:
         return renamed
 
     def _enqueue(self, article: Article) -> None:
+        article, sentences = annotate(article)
         passages = split(
             article,
             self.embedder.count_tokens,
             tokens=self.settings.passage_tokens,
             overlap=self.settings.passage_overlap,
+            sentences=sentences,
         )
         self._waiting.append((article, passages))
         if sum(len(ps) for _, ps in self._waiting) >= EMBED_PASSAGES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from rag.errors import SettingsError
@@ -99,5 +100,5 @@ def _pieces(text: str, sentence: Sentence, count: Callable[[str], int], tokens: 
     for body in cut_up:
         start = text.index(body, at, sentence.end)
         at = start + len(body)
-        pieces.append(Sentence(start, at, sentence.role, sentence.speaker))
+        pieces.append(replace(sentence, start=start, end=at))
     return pieces

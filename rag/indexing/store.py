@@ -209,6 +209,7 @@ class Store:
             spans=tuple(Span(*raw) for raw in more.get("spans", ())),
             pages=tuple(more.get("pages", ())),
             notes=tuple(more.get("notes", ())),
+            corrected=more.get("corrected", ""),
         )  # fmt: skip
 
     def hashes(self) -> dict[str, tuple[str, str]]:
@@ -258,7 +259,7 @@ class Store:
             ).fetchall()
         passages = {}
         for row, text, start, end, sentences, vectors, group, *meta in found:
-            cut = tuple(Sentence(*raw) for raw in json.loads(sentences))
+            cut = tuple(Sentence.from_list(raw) for raw in json.loads(sentences))
             passage = Passage(_meta(meta), text, start, end, cut)
             passages[row] = StoredPassage(passage, group, _unpack(vectors, len(cut)))
         return passages
@@ -310,6 +311,11 @@ class Store:
         """Number of articles by source."""
         with _sqlite_errors(self.layout):
             return dict(self._db.execute("SELECT source, count(*) FROM articles GROUP BY source ORDER BY source"))
+
+    def newest(self) -> date | None:
+        """Day of the newest article, None when none is dated."""
+        with _sqlite_errors(self.layout):
+            return _date(self._db.execute("SELECT max(published) FROM articles").fetchone()[0])
 
     def search_vectors(
         self, query: NDArray[np.float32], n: int, allowed: NDArray[np.int64] | None
@@ -510,7 +516,7 @@ class Writer:
             )  # fmt: skip
             rows: list[int] = []
             for passage, parts in zip(passages, sentence_vectors, strict=True):
-                cut = json.dumps([[s.start, s.end, s.role, s.speaker] for s in passage.sentences], ensure_ascii=False)
+                cut = json.dumps([s.to_list() for s in passage.sentences], ensure_ascii=False)
                 position = (cursor.lastrowid, passage.start, passage.end, cut, _pack(parts))
                 added = db.execute(
                     "INSERT INTO passages (article, start, end, sentences, vectors) VALUES (?, ?, ?, ?, ?)", position
@@ -608,6 +614,7 @@ def _extra(article: Article) -> str:
         "spans": [[span.start, span.end, span.role] for span in article.spans],
         "pages": list(article.pages),
         "notes": list(article.notes),
+        "corrected": article.corrected,
     }
     return json.dumps({name: value for name, value in values.items() if value}, ensure_ascii=False)
 

@@ -59,6 +59,10 @@ class Searcher(Protocol):
         """Number of articles by source."""
         ...
 
+    def newest(self) -> date | None:
+        """Day of the newest article, None when none is dated."""
+        ...
+
     def close(self) -> None:
         """Free what it holds."""
         ...
@@ -230,6 +234,11 @@ class Retriever:
         """Number of articles by source."""
         with self._lock:
             return self._store.sources()
+
+    def newest(self) -> date | None:
+        """Day of the newest article, None when none is dated."""
+        with self._lock:
+            return self._store.newest()
 
     def _sources(self, wanted: Sequence[str]) -> list[str]:
         if not wanted:

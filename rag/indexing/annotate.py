@@ -1,0 +1,45 @@
+"""What is found out about an article's sentences once, at indexing: who speaks, who "he" is, what was corrected.
+
+Knows nothing about passages, vectors or questions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rag.language.corrections import corrections, withdrawn
+from rag.language.sentences import cut
+from rag.language.speech import antecedents, speeches
+from rag.types import Article, Sentence
+
+
+def annotate(article: Article) -> tuple[Article, tuple[Sentence, ...]]:
+    """The article with its own correction, and its sentences with what is known of each.
+
+    Speakers and pronouns are found by rules for English; articles known to be in another language go without.
+    """
+    found = list(cut(article.text, article.spans, article.language))
+    if article.language in {"", "en"} and found:
+        places = [(s.start, s.end) for s in found]
+        told, before = speeches(article.text, places), antecedents(article.text, places)
+        for n, sentence in enumerate(found):
+            speech = next((each for each in told[n] if each.resolved), None)
+            place = before[n]
+            found[n] = replace(
+                sentence,
+                speaker=speech.speaker if speech else "",
+                office=speech.role if speech else "",
+                antecedent=found[place].start if place is not None else -1,
+            )
+    notes = corrections(article.text)
+    for note in notes:
+        gone = withdrawn(article.text, note)
+        for n, sentence in enumerate(found):
+            if note.start <= sentence.start < note.end:
+                inside = note.right and sentence.start <= note.right[0] < sentence.end
+                found[n] = replace(sentence, right=note.right if inside and note.right else ())
+            elif any(sentence.start <= start < sentence.end for start, _ in gone):
+                found[n] = replace(sentence, withdrawn=True)
+    if notes:
+        article = replace(article, corrected=" ".join(article.text[notes[0].start : notes[0].end].split()))
+    return article, tuple(found)
