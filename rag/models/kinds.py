@@ -1,0 +1,221 @@
+"""The kind of a question, by a small classifier: what it asks for, hence what an answer to it looks like.
+
+A linear softmax over words, runs of words, the question's frame (its frequent words, all else a gap), pieces of words
+and clusters of words of like meaning (Miller et al. 2004), hashed into a fixed number of buckets (Weinberger et al.
+2009); trained by training/kinds.py, shipped in models/kinds. Knows nothing about articles or answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import dropwhile, takewhile
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from rag.errors import ModelBroken, ModelMissing
+from rag.language.parts import asked
+from rag.language.words import words
+from rag.resources import resource
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: Kinds whose answer is a few words of an article, then those whose answer is sentences, a list, a yes or a count.
+FACTOID_KINDS: Final = ("person", "place", "date", "number", "entity", "definition")
+OPEN_KINDS: Final = (
+    "why", "how", "list", "summary", "compare", "attribution", "consequence", "yesno", "count",
+)  # fmt: skip
+KINDS: Final = FACTOID_KINDS + OPEN_KINDS
+#: Words of a question that are looked at, from its start and from its end.
+LONGEST = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a question asks for.
+
+    Attributes:
+        name: the likeliest of `KINDS`.
+        probabilities: of each kind, in [0, 1], sum 1.
+    """
+
+    name: str
+    probabilities: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """What the features know of words.
+
+    Attributes:
+        common: the words that the frame of a question keeps.
+        clusters: the cluster numbers of a word, a coarse and a fine one.
+    """
+
+    common: frozenset[str]
+    clusters: Mapping[str, tuple[int, ...]]
+
+
+class KindClassifier:
+    """Tells the kind of a question, in well under a millisecond. Safe to share between threads.
+
+    Args:
+        folder: with weights.npz and manifest.json.
+
+    Raises:
+        ModelMissing: a file is not there.
+        ModelBroken: a file is damaged or does not match its checksum.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        import numpy as np
+
+        folder = folder or resource("models", "kinds")
+        manifest = verify_kinds(folder)
+        with np.load(folder / "weights.npz") as weights:
+            scale = weights["scale"].astype(np.float32)
+            self._weights: NDArray[np.float32] = weights["weights"].astype(np.float32) * scale
+            self._bias: NDArray[np.float32] = weights["bias"].astype(np.float32)
+            known = weights["lexicon"].tobytes().decode().split("\n")
+            clusters = dict(zip(known, map(tuple, weights["clusters"].tolist()), strict=True))
+        self._lexicon = Lexicon(frozenset(manifest["words"]), clusters)
+        self._names: tuple[str, ...] = tuple(manifest["kinds"])
+
+    def classify(self, question: str) -> Kind:
+        """The kind of one question, which may be an order, a noun phrase or in lower case; see `Kind`."""
+        import numpy as np
+
+        indices, values = features(question, self._lexicon, len(self._weights))
+        logits = np.asarray(values, dtype=np.float32) @ self._weights[indices] + self._bias
+        odds = np.exp(logits - logits.max())
+        shares = (odds / odds.sum()).tolist()
+        probabilities = dict(zip(self._names, shares, strict=True))
+        return Kind(max(probabilities, key=probabilities.__getitem__), MappingProxyType(probabilities))
+
+
+def features(question: str, lexicon: Lexicon, buckets: int) -> tuple[list[int], list[float]]:
+    """The hashed features of what a question asks (rag.language.parts.asked).
+
+    Args:
+        buckets: into which features are hashed.
+
+    Returns:
+        Buckets without repeats, and their values, positive: each group of features (runs of words, runs of the frame,
+        pieces of words, clusters, what is asked for) has length 1 before two that share a bucket are added up.
+    """
+    told = [_shape(word) for word in words(asked(question)[0])]
+    if len(told) > LONGEST:
+        told = told[: LONGEST // 2] + told[-LONGEST // 2 :]
+    groups = {
+        "w": _runs(told, 3),
+        "f": _runs(_frame(told, lexicon.common), 5),
+        "c": _pieces(told),
+        "k": _clusters(told, lexicon),
+        "h": _head(told, lexicon),
+    }
+    found: dict[int, float] = {}
+    for name, group in groups.items():
+        distinct = {zlib.crc32(f"{name} {feature}".encode()) % buckets for feature in group}
+        for bucket in distinct:
+            found[bucket] = found.get(bucket, 0.0) + len(distinct) ** -0.5
+    return list(found), list(found.values())
+
+
+def _clusters(told: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
+    """The clusters of the words, and each with the nearest common word before it: "which", then a kind of person."""
+    before = "^"
+    for word in told:
+        for cluster in lexicon.clusters.get(word, ()):
+            yield str(cluster)
+            yield f"{before} {cluster}"
+        if word in lexicon.common:
+            before = word
+
+
+def _shape(word: str) -> str:
+    return "0" if word.isdigit() else word
+
+
+def _frame(told: Sequence[str], common: frozenset[str]) -> list[str]:
+    """The common words in order, each run of others one gap, of which only a last plural shows: "which _s did _ say"."""
+    frame: list[str] = []
+    for word in told:
+        if word in common:
+            frame.append(word)
+            continue
+        gap = "_s" if word.endswith("s") else "_"
+        if frame and frame[-1] in ("_", "_s"):
+            frame[-1] = gap
+        else:
+            frame.append(gap)
+    return frame
+
+
+def _head(told: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
+    """What the last "which" or "what" asks for: the last of the first words after it that are not common."""
+    at = max((i for i, word in enumerate(told) if word in ("which", "what")), default=None)
+    if at is None:
+        return
+    run = list(dropwhile(lambda word: word in lexicon.common, told[at + 1 :]))
+    run = list(takewhile(lambda word: word not in lexicon.common, run))
+    if run:
+        yield run[-1]
+        yield from map(str, lexicon.clusters.get(run[-1], ()))
+    yield " ".join(told[at + 1 : at + 2])
+
+
+def _runs(tokens: Sequence[str], longest: int) -> Iterator[str]:
+    marked = ["^", *tokens, "$"]
+    for length in range(1, longest + 1):
+        for at in range(len(marked) - length + 1):
+            yield " ".join(marked[at : at + length])
+
+
+def _pieces(told: Sequence[str]) -> Iterator[str]:
+    """Runs of three to five characters of each word, its bounds marked: a misspelt word keeps most of them."""
+    for word in told:
+        marked = f"<{word}>"
+        for length in (3, 4, 5):
+            for at in range(len(marked) - length + 1):
+                yield marked[at : at + length]
+
+
+@cache
+def shipped_kinds() -> KindClassifier:
+    """The classifier that comes with the package, loaded once.
+
+    Raises:
+        ModelMissing, ModelBroken: see `KindClassifier`.
+    """
+    return KindClassifier()
+
+
+def verify_kinds(folder: Path) -> dict[str, Any]:
+    """The manifest of a classifier whose files are all there and match their checksum.
+
+    Raises:
+        ModelMissing, ModelBroken: see `KindClassifier`.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        found = hashlib.sha256((folder / "weights.npz").read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelMissing(
+            f"The classifier of questions in {folder} cannot be read: {error}.",
+            "Restore models/ from the repository, or reinstall.",
+        ) from error
+    except ValueError as error:
+        raise ModelBroken(f"{folder}/manifest.json is damaged: {error}.", "Restore it from the repository.") from error
+    if found != manifest.get("sha256"):
+        raise ModelBroken(
+            f"The classifier {folder}/weights.npz has the sha256 {found}, not {manifest.get('sha256')}.",
+            "Restore models/ from the repository, or reinstall.",
+        )
+    return manifest
