@@ -118,7 +118,7 @@ class Sentence:
         """Its values in order, trailing defaults left out: what is stored."""
         values = [self.start, self.end, self.role, self.speaker, self.office, self.antecedent, self.withdrawn,
                   list(self.right)]  # fmt: skip
-        defaults = [None, None, "text", "", "", -1, False, []]
+        defaults: list[Any] = [None, None, "text", "", "", -1, False, []]
         while len(values) > 2 and values[-1] == defaults[len(values) - 1]:
             values.pop()
         return values

@@ -21,8 +21,8 @@ from rag.answering.writing import abstains, claims_of, excerpts, fit, judge_clai
 from rag.errors import ModelCrashed, ModelError
 from rag.language.words import content_stems
 from rag.models.catalogue import settle
-from rag.models.kinds import kind_of
 from rag.models.generator import Generator
+from rag.models.kinds import shipped_kinds
 from rag.retrieval.retriever import Retriever, Searcher
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
 from rag.types import FACTOID_KINDS, Answer, Citation, Claim, Finding, Hit, Query
@@ -184,7 +184,13 @@ class Bot:
         yield from run.write(self.generator, stop)
 
     def _surroundings(self) -> Surroundings:
-        return Surroundings(self.retriever.sources(), self.retriever.newest(), date.today(), kind_of)
+        kinds = shipped_kinds()
+        return Surroundings(
+            self.retriever.sources(),
+            self.retriever.newest(),
+            date.today(),
+            lambda question: kinds.classify(question).name,
+        )
 
     @property
     def threshold(self) -> float:

@@ -144,7 +144,7 @@ def _shape(word: str) -> str:
 
 
 def _frame(told: Sequence[str], common: frozenset[str]) -> list[str]:
-    """The common words in order, each run of others one gap, of which only a last plural shows: "which _s did _ say"."""
+    """The common words in order, each run of others a gap, of which only a last plural shows: "which _s did _ say"."""
     frame: list[str] = []
     for word in told:
         if word in common:
