@@ -538,6 +538,8 @@ def _print_report(report: IndexReport, settings: Settings) -> None:
     click.echo(f"{', '.join(counts)}; {report.passages} passages in {settings.index_dir} ({report.seconds:.1f} s)")
     for twin, kept in report.near_duplicates:
         click.echo(f"Near-duplicate: {twin} repeats {kept}; results show one of them.")
+    for newer, older, changes in report.updates:
+        click.echo(f"Update: {newer} tells the story of {older} with other values ({changes}); results show both.")
     for old, new in report.renamed:
         click.echo(f"Renamed: {old} was taken by another file, so this one is {new}.")
     for refusal in report.refusals:

@@ -127,6 +127,50 @@ def test_near_duplicates_are_reported_and_found_once(settings: Settings, letters
     assert again.near_duplicates == (("v", "y"),)
 
 
+def test_an_update_silences_nobody(settings: Settings, letters: Any) -> None:
+    story = (
+        "At least {} people were hurt when a stand gave way at the regatta of Skarby, the coast guard said. {}\n\n"
+        "The boats were called back and the harbour was shut for the day. The stand was put up by volunteers of the "
+        "rowing club, and the town had not looked at it. Rain had softened the meadow on which it stood, and the crowd "
+        "was larger than in other years. The club, which was founded by fishermen, will hold a meeting about it, and "
+        "the mayor wants a report from the engineers of the county before the next race."
+    )
+    items = [
+        article("early", story.format(12, "More may follow."), source="X", published=date(2025, 6, 1)),
+        article("late", story.format(31, "More may follow."), source="Y", published=date(2025, 6, 2)),
+        article("copy", story.format(31, "More might follow."), source="Z", published=date(2025, 6, 2)),
+    ]
+    report = build_index(items, settings, embedder=letters)
+    assert report.updates == (("late", "early", "31 for 12"),)
+    assert report.near_duplicates == (("copy", "late"),)
+    with Retriever.open(settings=settings, embedder=letters) as retriever:
+        hits = retriever.search("stand regatta", k=10)
+        shown = {hit.passage.article.id for hit in hits}
+        assert "early" in shown
+        assert len(shown & {"late", "copy"}) == 1
+        also = {meta.id for hit in hits for meta in hit.also}
+        assert also | shown == {"early", "late", "copy"}
+
+
+def test_speakers_are_kept_with_the_sentences(settings: Settings, letters: Any) -> None:
+    text = "Harbour master Karl Ohm came at noon. He said the pier was safe."
+    build_index([article("x", text), article("z", text, language="de")], settings, embedder=letters)
+    with Retriever.open(settings=settings, embedder=letters) as retriever:
+        (hit,) = retriever.search("pier", k=1)
+    assert [sentence.speaker for sentence in hit.passage.sentences] == ["", "Karl Ohm"]
+
+
+def test_a_correction_is_kept_with_the_article(settings: Settings, letters: Any) -> None:
+    note = "Correction: The stand holds 300 people, not 500."
+    build_index(
+        [article("x", f"The stand holds 500 people.\n\n{note}"), article("y", "a b")], settings, embedder=letters
+    )
+    with Retriever.open(settings=settings, embedder=letters) as retriever:
+        told = {hit.passage.article.id: hit.passage.article.corrected for hit in retriever.search("stand", k=10)}
+    assert told["x"] == note
+    assert not told.get("y")
+
+
 def test_opening_with_other_settings_names_both_and_the_way_out(settings: Settings, letters: Any) -> None:
     with pytest.raises(IndexMissing, match="rag index"):
         Retriever.open(settings=settings, embedder=letters)

@@ -4,8 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.language.speech import AskedSpeech, Speech, antecedents, asked_speaker, is_speaker, quotes, speeches
 from rag.language.sentences import sentences
+from rag.language.speech import (
+    AskedSpeech,
+    Speech,
+    antecedents,
+    asked_speaker,
+    is_speaker,
+    quotes,
+    speeches,
+)
 
 
 def _spoken(text: str) -> list[tuple[Speech, ...]]:
@@ -145,17 +153,17 @@ def test_who_is_meant_by_a_question() -> None:
     text = "Fishery minister Ada Lund visited the pier. She said it was safe. The coast guard said it was not."
     said = _spoken(text)
     minister, guard = said[1][0], said[2][0]
-    assert is_speaker(minister, "Lund")
-    assert is_speaker(minister, "Ada Lund")
-    assert is_speaker(minister, "ada lund")
-    assert is_speaker(minister, "the minister")
-    assert is_speaker(minister, "the fishery minister")
-    assert is_speaker(guard, "the coast guard")
-    assert not is_speaker(minister, "Karl Ohm")
-    assert not is_speaker(minister, "Karl Lund")
-    assert not is_speaker(minister, "the coast guard")
-    assert not is_speaker(guard, "the minister")
-    assert not is_speaker(guard, "Ada Lund")
+    assert is_speaker(minister.speaker, minister.role, "Lund")
+    assert is_speaker(minister.speaker, minister.role, "Ada Lund")
+    assert is_speaker(minister.speaker, minister.role, "ada lund")
+    assert is_speaker(minister.speaker, minister.role, "the minister")
+    assert is_speaker(minister.speaker, minister.role, "the fishery minister")
+    assert is_speaker(guard.speaker, guard.role, "the coast guard")
+    assert not is_speaker(minister.speaker, minister.role, "Karl Ohm")
+    assert not is_speaker(minister.speaker, minister.role, "Karl Lund")
+    assert not is_speaker(minister.speaker, minister.role, "the coast guard")
+    assert not is_speaker(guard.speaker, guard.role, "the minister")
+    assert not is_speaker(guard.speaker, guard.role, "Ada Lund")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from rag.answering.versions import values_of
 from rag.errors import ModelBroken, ModelMissing
 from rag.language.spans import whole_span
+from rag.language.speech import is_speaker
 from rag.language.values import days, numbers
 from rag.language.words import content_stems, stem, words
 from rag.resources import resource
@@ -171,7 +172,7 @@ def eligible(query: Query, rows: Sequence[Row]) -> list[Row]:
     if query.speech == "who":
         return [row for row in found if row.sentence.speaker] or found
     if query.speaker:
-        theirs = [row for row in found if _speaks(row.sentence, query.speaker)]
+        theirs = [row for row in found if is_speaker(row.sentence.speaker, row.sentence.office, query.speaker)]
         name = set(content_stems(query.speaker))
         return theirs or [row for row in found if name <= set(content_stems(row.text))]
     return found
@@ -183,14 +184,6 @@ def _in_time(row: Row, since: date, until: date) -> bool:
         return True
     told = (day.completed(published) for day in days(row.text))
     return any(day.year and since <= date(day.year, day.month or 1, day.day or 1) <= until for day in told)
-
-
-def _speaks(sentence: Sentence, asked: str) -> bool:
-    """Whether a sentence reports the words of the person or office that a question names."""
-    if not sentence.speaker:
-        return False
-    wanted, named = set(content_stems(asked)), set(content_stems(sentence.speaker))
-    return bool(wanted & named) if wanted & named else bool(wanted) and wanted <= set(content_stems(sentence.office))
 
 
 def in_time(ranked: Sequence[Candidate], order: str) -> list[Candidate]:

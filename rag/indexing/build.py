@@ -36,6 +36,7 @@ class IndexReport:
         added, replaced, unchanged, pruned: article ids.
         refusals: inputs that were not indexed, with the reason.
         near_duplicates: (id, id of the article it repeats), among the articles of this run.
+        updates: (id, id of the article it nearly repeats, what it says otherwise), likewise; both are shown.
         renamed: (id wanted, id given) where two files have the same id.
         passages: passages written in this run.
         seconds: wall time.
@@ -50,6 +51,7 @@ class IndexReport:
     renamed: tuple[tuple[str, str], ...]
     passages: int
     seconds: float
+    updates: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ def build_index(
             tuple(run.renamed),
             run.passages,
             time.perf_counter() - started,
+            tuple(run.updates),
         )
 
 
@@ -220,7 +223,7 @@ class _Run:
         self.writer, self.embedder, self.settings, self.rebuild = writer, embedder, settings, rebuild
         self._progress = progress
         self.known = writer.store.hashes()
-        self._finder = DuplicateFinder(writer.store.signatures(), self._text_of)
+        self._finder = DuplicateFinder(writer.store.signatures(), writer.store.article)
         self._waiting: list[tuple[Article, list[Passage]]] = []
         self._seen: set[str] = set()
         self._done = 0
@@ -231,6 +234,7 @@ class _Run:
         self.unchanged: list[str] = []
         self.refusals: list[Refusal] = []
         self.near_duplicates: list[tuple[str, str]] = []
+        self.updates: list[tuple[str, str, str]] = []
         self.renamed: list[tuple[str, str]] = []
 
     def renew_all(self) -> None:
@@ -279,14 +283,26 @@ class _Run:
         for article, passages in waiting:
             self._forget(article.id)
             values = signature(article.text)
-            repeats = self._finder.find(article.text, values)
+            like = self._finder.find(article, values)
+            repeats = like.id if like and not like.differences else None
             rows = slice(at, at + len(passages))
-            self.writer.put(article, passages, vectors[rows], parts[rows], values, repeats)
+            self.writer.put(
+                article,
+                passages,
+                vectors[rows],
+                parts[rows],
+                values,
+                repeats,
+                version_of=like.id if like and like.differences else None,
+            )
             at += len(passages)
             if repeats:
                 self.near_duplicates.append((article.id, repeats))
             else:
                 self._finder.add(article.id, values)
+            if like and like.differences:
+                changes = [f"{d.other or 'nothing'} for {d.one or 'nothing'}" for d in like.differences]
+                self.updates.append((article.id, like.id, ", ".join(changes)))
         self.passages += at
         self.changed = True
         if not self.rebuild and self.writer.pending >= max(COMMIT_PASSAGES, self.writer.committed // 4):
@@ -342,12 +358,8 @@ class _Run:
         heirs = self.writer.repeated_by(id_)
         for n, heir in enumerate(heirs):
             self.writer.set_repeats(heir, None if n == 0 else heirs[0])
-        if heirs and (text := self._text_of(heirs[0])) is not None:
-            self._finder.add(heirs[0], signature(text))
-
-    def _text_of(self, id_: str) -> str | None:
-        article = self.writer.store.article(id_)
-        return article.text if article else None
+        if heirs and (article := self.writer.store.article(heirs[0])) is not None:
+            self._finder.add(article.id, signature(article.text))
 
     def _step(self, stage: str) -> None:
         self._done += 1

@@ -1,15 +1,19 @@
-"""Finds articles that nearly repeat another, as wire copy does. Knows nothing about storage.
+"""Finds articles that nearly repeat another, as wire copy does, or tell its story anew. Knows nothing about storage.
 
 MinHash with locality-sensitive hashing proposes (Broder 1997; datasketch), the exact Jaccard similarity of word
-5-shingles decides, so that the result does not depend on hashing luck above the threshold.
+5-shingles decides, so that the result does not depend on hashing luck above the threshold. A near-duplicate that gives
+another number, day or name, or denies what the other says, is an update: it silences nobody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rag.language.updates import Difference, differs
 from rag.language.words import words
+from rag.types import Article
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,20 +44,37 @@ def signature(text: str) -> NDArray[np.uint64]:
     return values
 
 
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """An article that another one is nearly like.
+
+    Attributes:
+        id: of the remembered article.
+        similarity: Jaccard similarity, THRESHOLD up to 1.
+        differences: what the new one says otherwise (`one` is the remembered); empty when it only repeats it.
+    """
+
+    id: str
+    similarity: float
+    differences: tuple[Difference, ...]
+
+
 class DuplicateFinder:
     """Remembers signatures and finds near-duplicates among them.
 
     Args:
         known: ids and signatures of articles already there.
-        text_of: gives the text of a remembered article.
+        article_of: gives a remembered article.
     """
 
-    def __init__(self, known: Iterable[tuple[str, NDArray[np.uint64]]], text_of: Callable[[str], str | None]) -> None:
+    def __init__(
+        self, known: Iterable[tuple[str, NDArray[np.uint64]]], article_of: Callable[[str], Article | None]
+    ) -> None:
         from datasketch import MinHashLSH
 
         # Proposals are wanted well below the threshold, since MinHash only estimates the similarity.
         self._index = MinHashLSH(threshold=THRESHOLD - 0.2, num_perm=_PERMUTATIONS)
-        self._text_of = text_of
+        self._article_of = article_of
         for id_, values in known:
             self.add(id_, values)
 
@@ -67,16 +88,28 @@ class DuplicateFinder:
         if id_ in self._index:
             self._index.remove(id_)
 
-    def find(self, text: str, values: NDArray[np.uint64]) -> str | None:
-        """Id of the remembered article that this text repeats most, or None."""
-        mine = shingles(text)
-        found = [
-            (jaccard(mine, shingles(other)), id_)
-            for id_ in self._index.query(_minhash(values))
-            if (other := self._text_of(id_)) is not None
-        ]
-        best = max(found, key=lambda pair: (pair[0], pair[1]), default=(0.0, ""))
-        return best[1] if best[0] >= THRESHOLD else None
+    def find(self, article: Article, values: NDArray[np.uint64]) -> Likeness | None:
+        """The remembered article that this one repeats most, else the one that it tells anew, or None.
+
+        Args:
+            values: its signature.
+        """
+        mine = shingles(article.text)
+        found: list[Likeness] = []
+        for id_ in self._index.query(_minhash(values)):
+            other = self._article_of(id_)
+            if other is None or (alike := jaccard(mine, shingles(other.text))) < THRESHOLD:
+                continue
+            outlets = [name for name in (other.source, article.source) if name]
+            differences = differs(
+                other.text,
+                article.text,
+                one_published=other.published,
+                other_published=article.published,
+                outlets=outlets,
+            )
+            found.append(Likeness(id_, alike, differences))
+        return max(found, key=lambda like: (not like.differences, like.similarity, like.id), default=None)
 
 
 def _minhash(values: NDArray[np.uint64] | None = None) -> Any:

@@ -492,6 +492,8 @@ class Writer:
         sentence_vectors: Sequence[NDArray[np.float32]],
         signature: NDArray[np.uint64],
         repeats: str | None,
+        *,
+        version_of: str | None = None,
     ) -> None:
         """Add an article, or replace the one with its id.
 
@@ -500,6 +502,7 @@ class Writer:
             sentence_vectors: for each passage, one row of length 1 for each of its sentences.
             signature: MinHash of the text.
             repeats: id of the article that it nearly duplicates.
+            version_of: id of the article whose story it tells with other values.
         """
         self.delete(article.id)
         db = self.store._db
@@ -511,7 +514,7 @@ class Writer:
                 (
                     article.id, article.origin, article.title, article.text, article.source, published, article.url,
                     article.author, article.content_hash, signature.tobytes(), repeats,
-                    datetime.now(UTC).isoformat(timespec="seconds"), _extra(article),
+                    datetime.now(UTC).isoformat(timespec="seconds"), _extra(article, version_of),
                 ),
             )  # fmt: skip
             rows: list[int] = []
@@ -606,9 +609,10 @@ def _meta(row: Sequence[Any]) -> ArticleMeta:
     )
 
 
-def _extra(article: Article) -> str:
+def _extra(article: Article, version_of: str | None) -> str:
     """What has no column of its own, as JSON; what is empty is left out."""
     values = {
+        "version_of": version_of,
         "language": article.language,
         "dated_by": article.dated_by,
         "spans": [[span.start, span.end, span.role] for span in article.spans],

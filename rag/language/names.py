@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Literal
 
@@ -229,11 +229,12 @@ def _named(text: str, run: list[_Word]) -> Name | None:
     return Name(name, start, start + len(name), text[run[0].start : body[0].start].strip())
 
 
-def _parts(name: str) -> list[str]:
+@lru_cache(maxsize=1 << 14)
+def _parts(name: str) -> tuple[str, ...]:
     """Folded words of a name without titles and particles; an "al-" is dropped."""
     found = [re.sub(r"^(?:al|el)-|['’]s?$", "", word) for word in re.findall(r"[\w'’-]+", fold(name))]
     bare = [word.replace("’", "'") for word in found if word and word not in TITLES and word not in _PARTICLES]
-    return bare or [word for word in found if word]
+    return tuple(bare or [word for word in found if word])
 
 
 @cache

@@ -144,20 +144,24 @@ def speeches(text: str, sentences: Sequence[tuple[int, int]]) -> list[tuple[Spee
     return _Article(text, sentences).speeches()
 
 
-def is_speaker(speech: Speech, asked: str) -> bool:
-    """Whether a speech is that of the person, body or office that a question names.
+def is_speaker(speaker: str, role: str, asked: str) -> bool:
+    """Whether a speaker is the person, body or office that a question names.
 
-    "Maddox" and "the chemist Oren Maddox" fit Oren Maddox; "the minister" and "the health minister" fit a speaker whom
-    the article calls the health minister.
+    "Maddox" and "the chemist Oren Maddox" fit Oren Maddox, "Karl Maddox" does not; "the minister" and "the health
+    minister" fit a speaker whose role is "Health minister".
+
+    Args:
+        speaker, role: as in `Speech`.
     """
     person = names(f"it is {asked}") or (
         [Name(asked, 0, len(asked))] if asked[:1].isupper() or " " not in asked else []
     )
-    if any(same_person(name.text, speech.speaker) for name in person):
+    if any(same_person(name.text, speaker) for name in person):
         return True
     wanted = set(content_stems(asked))
-    have = set(content_stems(f"{speech.role} {speech.speaker}"))
-    return bool(wanted) and (wanted <= have or set(content_stems(speech.speaker)) == wanted)
+    if not wanted or not speaker:
+        return False
+    return wanted <= set(content_stems(f"{role} {speaker}"))
 
 
 class _Article:
