@@ -18,6 +18,9 @@ from rag.models.embedder import SentenceTransformerEmbedder
 from rag.resources import resource
 from rag.settings import Settings
 
+#: Inputs that are not part of the project (other gold sets, cases, public data); tests of them are skipped without.
+SHARED = Path(os.environ.get("DATELINE_SHARED") or Path(__file__).parents[2] / "shared")
+
 
 def pytest_configure() -> None:
     """No hub, and no settings of the person who runs the tests."""
@@ -26,6 +29,14 @@ def pytest_configure() -> None:
         del os.environ[name]
     # No fetched model speaks in the tests, whatever the person who runs them has.
     os.environ["DATELINE_MODEL"] = "extracts"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of inputs that are not part of the project."""
+    if not SHARED.is_dir():
+        pytest.skip(f"there is no {SHARED}; name another folder with DATELINE_SHARED")
+    return SHARED
 
 
 @pytest.fixture(scope="session")

@@ -111,7 +111,7 @@ def _refused(result: Result, threshold: float) -> bool:
 
 
 def _right(result: Result) -> bool:
-    return result.item.answerable and result.scores.get("value_match", 0.0) == 1.0
+    return result.item.answerable and result.scores.get("right", 0.0) == 1.0
 
 
 def _youden(results: Sequence[Result], threshold: float) -> float:

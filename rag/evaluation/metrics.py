@@ -13,8 +13,8 @@ from typing import Any
 
 from rag.evaluation import nuggets
 from rag.evaluation.gold import GoldItem
+from rag.evaluation.quantities import Amount, Quantities, quantities
 from rag.evaluation.tokens import tokens
-from rag.language.values import Day, Number, days, numbers
 from rag.language.words import content_stems
 from rag.types import Answer, Hit, Passage
 
@@ -46,17 +46,14 @@ def same_value(text: str, alias: str) -> bool:
     same amount and no other unit. The alias's other content words must stand in the text. False for an alias without
     a date or number.
     """
-    wanted_days, wanted_numbers = days(alias), numbers(alias)
-    if not wanted_days and not wanted_numbers:
+    wanted = quantities(alias)
+    if not wanted.dates and not wanted.amounts:
         return False
-    left = alias
-    for written in [*(day.text for day in wanted_days), *(number.text for number in wanted_numbers)]:
-        left = left.replace(written, " ")
-    stems = set(content_stems(text))
+    there, stems = quantities(text), set(content_stems(text))
     return (
-        all(any(_names(day, wanted) for day in days(text)) for wanted in wanted_days)
-        and all(any(_counts(number, wanted) for number in _of_noun(text, wanted)) for wanted in wanted_numbers)
-        and all(stem in stems for stem in content_stems(left))
+        all(any(date.named_by(other) for other in there.dates) for date in wanted.dates)
+        and all(any(_counts(other, amount) for other in _of_noun(there, amount)) for amount in wanted.amounts)
+        and all(stem in stems for stem in content_stems(wanted.rest))
     )
 
 
@@ -353,17 +350,13 @@ def _holds(text: str, alias: str, anywhere: bool = False) -> bool:
     return contains(text, alias)
 
 
-def _names(day: Day, wanted: Day) -> bool:
-    finest = next((p for p in ("day", "month", "year", "weekday") if getattr(wanted, p) is not None), "year")
-    return getattr(day, finest) is not None and day.agrees(wanted)
-
-
-def _of_noun(text: str, wanted: Number) -> list[Number]:
-    """The numbers of a text that count what is wanted; all, where none says so: "25 soldiers and 30 militants"."""
-    found = numbers(text)
+def _of_noun(there: Quantities, wanted: Amount) -> Sequence[Amount]:
+    """The amounts of a text that count what is wanted; all, where none says so: "25 soldiers and 30 militants"."""
     noun = content_stems(wanted.noun)
-    return [n for n in found if noun and content_stems(n.noun) == noun] or found
+    return [amount for amount in there.amounts if noun and content_stems(amount.noun) == noun] or there.amounts
 
 
-def _counts(number: Number, wanted: Number) -> bool:
-    return number.agrees(wanted) and not (wanted.unit and number.noun and not number.unit)
+def _counts(amount: Amount, wanted: Amount) -> bool:
+    """Equal, and of no other unit: where one is wanted, "38 trucks" has another, and a bare "38" none."""
+    other = amount.unit and wanted.unit and amount.unit != wanted.unit
+    return amount.value == wanted.value and not other and not (wanted.unit and amount.noun and not amount.unit)
