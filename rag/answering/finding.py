@@ -50,6 +50,8 @@ BASE = (
 FEATURES = (*BASE, "open", *(f"open_{name}" for name in BASE))
 
 _DENIES = re.compile(r"\b(?:not|never|no|nobody|none|without|cannot)\b|n['’]t\b", re.I)
+#: "Islamabad and Kabul each" are two speakers.
+_SEVERAL = re.compile(r"\s+(?:and|or|&)\s+(?:the\s+)?|,\s*|\s+(?:each|both)\b", re.I)
 _PROPER = re.compile(r"[^\W\d_a-zß-öø-ÿ]\w*|\d+")
 
 
@@ -163,19 +165,25 @@ def eligible(query: Query, rows: Sequence[Row]) -> list[Row]:
     """The sentences that may answer at all: of the time that is asked for, of the speaker that is asked for.
 
     A sentence is of a time when its article was published then or when it names a day of it. Where no sentence is known
-    to be the speaker's, those that name the speaker are taken. What a correction withdraws answers nothing.
+    to be the speaker's, those that name the speaker are taken. What a correction withdraws answers nothing. A condition
+    that no sentence meets is dropped.
     """
-    found = [row for row in rows if not row.sentence.withdrawn]
+    found = [row for row in rows if not row.sentence.withdrawn] or list(rows)
     if query.frame:
         since, until = query.frame
-        found = [row for row in found if _in_time(row, since or date.min, until or date.max)]
+        found = [row for row in found if _in_time(row, since or date.min, until or date.max)] or found
     if query.speech == "who":
         return [row for row in found if row.sentence.speaker] or found
     if query.speaker:
-        theirs = [row for row in found if is_speaker(row.sentence.speaker, row.sentence.office, query.speaker)]
-        name = set(content_stems(query.speaker))
-        return theirs or [row for row in found if name <= set(content_stems(row.text))]
+        speakers = _SEVERAL.split(query.speaker)
+        theirs = [row for row in found if any(_speaks(row.sentence, name) for name in speakers)]
+        named = [set(content_stems(name)) for name in speakers]
+        return theirs or [row for row in found if any(n <= set(content_stems(row.text)) for n in named)] or found
     return found
+
+
+def _speaks(sentence: Sentence, asked: str) -> bool:
+    return is_speaker(sentence.speaker, sentence.office, asked)
 
 
 def _in_time(row: Row, since: date, until: date) -> bool:

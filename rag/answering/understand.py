@@ -30,6 +30,16 @@ class Surroundings:
     today: date
     kind_of: Callable[[str], str]
 
+    @property
+    def old(self) -> bool:
+        """Whether the newest article is older than a month."""
+        return self.newest is not None and (self.today - self.newest).days > 31
+
+    @property
+    def day(self) -> date:
+        """The day from which "last month" is counted: today, but in an old collection that of its newest article."""
+        return self.newest if self.newest and self.old else self.today
+
 
 def understand(query: Query, history: Sequence[Answer], about: Surroundings) -> Query:
     """The query as it is searched.
@@ -59,7 +69,7 @@ def _one(query: Query, about: Surroundings) -> Query:
         if sources and kind != "count":
             understood.append(f"Articles of {' and '.join(sources)} only.")
     as_of, frame, order = query.as_of, None, query.order
-    time = understand_time(text, query.as_of or about.today, about.newest)
+    time = understand_time(text, query.as_of or about.day, about.newest)
     if time and time.explicit and not (query.since or query.until):
         text = time.rest if time.order or kind == "count" else text
         order = time.order or ""
@@ -87,7 +97,7 @@ def _one(query: Query, about: Surroundings) -> Query:
 
 
 def _as_of(order: str, about: Surroundings) -> str:
-    if order != "latest" or about.newest is None:
+    if about.newest is None or not (order == "latest" or about.old):
         return ""
-    old = " — older than a month" if (about.today - about.newest).days > 31 else ""
+    old = ", more than a month ago, and times are counted from there" if about.old else ""
     return f"; the newest article is of {about.newest:%-d %B %Y}{old}"
