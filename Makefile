@@ -68,7 +68,7 @@ $(VENV)/.wheels: constraints.txt | $(VENV)/bin/python
 $(VENV)/.installed: pyproject.toml constraints.txt $(VENV)/.wheels
 	@echo "Installing the pinned dependencies (about 1.5 GB with PyTorch); a few minutes the first time."
 	$(INSTALL) torch
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[eval]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

@@ -8,6 +8,7 @@ import runpy
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, is_dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -267,6 +268,12 @@ def models_fetch(name: str, source: Path | None) -> None:
 @main.group("eval", cls=_Eval)
 def eval_group() -> None:
     """Measure answers against a gold set; without a command: run."""
+    missing = [name for name in ("jsonschema", "junitparser", "matplotlib", "scipy") if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"rag eval needs what is not installed: {', '.join(missing)}.",
+            "Install it with: pip install 'dateline-rag[eval]'",
+        )
 
 
 @eval_group.command("gold-from-feedback")

@@ -249,3 +249,11 @@ def test_a_report_shows_hostile_text_as_text(tmp_path: Path) -> None:
     assert "<script" not in page
     assert "<img" not in page
     assert "&lt;script&gt;" in page
+
+
+def test_without_the_extra_the_next_step_is_named() -> None:
+    code = "import sys; sys.modules['junitparser'] = None; from rag.cli import main; main(['eval', 'run', 'open'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "junitparser" in done.stderr
+    assert "dateline-rag[eval]" in done.stderr
