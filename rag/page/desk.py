@@ -21,7 +21,7 @@ from rag.models.fetch import BackgroundFetch
 from rag.page.examples import example_questions
 from rag.resources import resource
 from rag.retrieval.retriever import Retriever
-from rag.settings import Settings
+from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
 from rag.types import Article, Progress, Refusal
 
 #: Files taken in one upload, and bytes of each.
@@ -95,6 +95,17 @@ class Desk:
             )
             self._named = wanted
             return self._bot
+
+    def ready(self, model: str) -> str:
+        """The same name: of the model at the start, or of a listed one that is on disk; no path, no address.
+
+        Raises:
+            InputError: it is another.
+        """
+        ready = {EXTRACTS, EMBEDDED_MODEL, self.default_model} | {m.name for m in self.models() if m.kind == "fetched"}
+        if model and model not in ready:
+            raise InputError(f"There is no model {model!r} here.", f"Models: {', '.join(sorted(ready))}.")
+        return model
 
     def models(self) -> list[ModelInfo]:
         """The models that can be chosen or fetched."""

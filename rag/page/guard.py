@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
@@ -60,6 +61,11 @@ input, button {{ font: inherit; padding: .5rem }} label {{ display: grid }}
 <label>Name <input name="username" autocomplete="username" required autofocus></label>
 <label>Password <input name="password" type="password" autocomplete="current-password" required></label>
 <button>Log in</button></form></main></body></html>"""
+
+#: The end of a stream of events that broke.
+_FAILED_STREAM = b'event: error\ndata: {"error": "That request cannot be answered; the page\'s log says why."}\n\n'
+
+_log = logging.getLogger(__name__)
 
 
 class Guard:
@@ -223,7 +229,12 @@ class Guard:
             and (name != b"x-forwarded-host" or bare_host(value.decode("latin-1")) in self._hosts)
         ]
 
+        started = ended = False
+
         async def answer(message: MutableMapping[str, Any]) -> None:
+            nonlocal started, ended
+            started = True
+            ended = message["type"] == "http.response.body" and not message.get("more_body")
             if message["type"] == "http.response.start":
                 given = {name.lower() for name, _ in message.get("headers", ())}
                 message["headers"] = [
@@ -232,7 +243,15 @@ class Guard:
                 ]
             await send(message)
 
-        await self._app(scope, receive, answer)
+        try:
+            await self._app(scope, receive, answer)
+        except Exception:
+            # Gradio lets some bad requests fall through, such as a stream that it does not know.
+            _log.exception("A request to %s failed", request.path)
+            if started and not ended:
+                await send({"type": "http.response.body", "body": _FAILED_STREAM})
+            elif not started:
+                await _reply(send, 400, "That request cannot be answered; the page's log says why.")
 
 
 class _Request:

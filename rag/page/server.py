@@ -90,9 +90,27 @@ def gradio_app(page: Any, listening: socket.socket, *, logged_in: bool, **how: A
         mcp_server=importlib.util.find_spec("mcp") is not None,
         **how,
     )
+    _tell_bad_calls(app.routes[-1].app)  # the mounted page
     if page.mcp_server_obj:
         _connect_tools(page.mcp_server_obj, own_address(listening), inner)
     return app, inner
+
+
+def _tell_bad_calls(app: Any) -> None:
+    """What Gradio raises for a function that is not there, or one without its arguments, is the caller's mistake."""
+    from fastapi.responses import JSONResponse
+    from gradio.route_utils import FnIndexInferError
+
+    async def unknown(*_: object) -> Any:
+        return JSONResponse({"detail": "There is no such function; GET /gradio_api/info lists them."}, 404)
+
+    async def wrong(_: object, error: Exception) -> Any:
+        return JSONResponse({"detail": f"{error} GET /gradio_api/info lists the arguments."}, 400)
+
+    app.add_exception_handler(FnIndexInferError, unknown)
+    app.add_exception_handler(KeyError, unknown)
+    app.add_exception_handler(ValueError, wrong)
+    app.add_exception_handler(TypeError, wrong)
 
 
 def _connect_tools(tools: Any, address: str, inner: str) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 import gradio as gr
 
-from rag.errors import InputError, RagError
+from rag.errors import RagError
 from rag.models.fetch import fetch
 from rag.page import feedback
+from rag.page.api import add_api
 from rag.page.conversations import Conversation, Conversations, folder_name, to_markdown
 from rag.page.desk import MOST_FILES, Added, Desk
 from rag.page.render import (
@@ -24,7 +25,7 @@ from rag.page.render import (
     render_missing,
     render_partial,
 )
-from rag.settings import EMBEDDED_MODEL, EXTRACTS
+from rag.settings import EXTRACTS
 from rag.types import Answer, Progress
 
 STATIC = Path(__file__).parent / "static"
@@ -138,7 +139,7 @@ def build(desk: Desk) -> gr.Blocks:  # noqa: PLR0915 (a page is long, and flat)
             if stop.is_set():
                 yield [chat(conversation), gr.skip()]
                 return
-            bot = desk.bot(_local(model))
+            bot = desk.bot(desk.ready(model))
             for piece in bot.stream(
                 message,
                 k=int(k),
@@ -333,96 +334,6 @@ def build(desk: Desk) -> gr.Blocks:  # noqa: PLR0915 (a page is long, and flat)
                 return [gr.update(visible=True, value=text), "It is not on this disk yet; until then it cannot answer."]
         return [gr.update(visible=False), ""]
 
-    # ------------------------------------------------------------------ for other programs
-
-    def ask(
-        question: str,
-        sources: list[str] | None = None,
-        since: str = "",
-        until: str = "",
-        k: int = 0,
-        model: str = "",
-    ) -> Iterator[dict[str, Any]]:
-        """Answer a question from the indexed news articles, with citations and verbatim quotes.
-
-        While a language model writes, {"kind": "partial", "text": …} comes first; the last value is the whole answer.
-
-        Args:
-            question: 1 to 2,000 characters.
-            sources: only articles of these sources; empty for all.
-            since: only articles published on or after this day, YYYY-MM-DD.
-            until: only articles published on or before this day, YYYY-MM-DD.
-            k: passages to retrieve, 0 for the usual number.
-            model: a name from `rag models list`; empty for the usual one.
-        """
-        stop, written = Event(), ""
-        try:
-            for piece in desk.bot(_local(model)).stream(
-                question, k=k or None, source=sources or None, since=since or None, until=until or None, stop=stop
-            ):
-                if isinstance(piece, Answer):
-                    yield piece.to_dict()
-                else:
-                    written += piece
-                    yield {"kind": "partial", "text": written}
-        except RagError as error:
-            raise gr.Error(str(error)) from error
-        finally:
-            stop.set()
-
-    def _local(model: str) -> str:
-        """Other programs choose among the listed models that are on disk; no paths, no addresses."""
-        ready = {EXTRACTS, EMBEDDED_MODEL, desk.default_model} | {m.name for m in desk.models() if m.kind == "fetched"}
-        if model and model not in ready:
-            raise InputError(f"There is no model {model!r} here.", f"Models: {', '.join(sorted(ready))}.")
-        return model
-
-    def search(
-        question: str, sources: list[str] | None = None, since: str = "", until: str = "", k: int = 0
-    ) -> list[dict[str, Any]]:
-        """Find the passages of the indexed news articles that fit a question best.
-
-        Args:
-            question: anything with a word or number in it.
-            sources: only articles of these sources; empty for all.
-            since: only articles published on or after this day, YYYY-MM-DD.
-            until: only articles published on or before this day, YYYY-MM-DD.
-            k: most passages, 0 for the usual number.
-        """
-        try:
-            hits = desk.retriever.search(
-                question, k=k or None, source=sources or None, since=since or None, until=until or None
-            )
-        except RagError as error:
-            raise gr.Error(str(error)) from error
-        return [_hit_row(hit) for hit in hits]
-
-    def articles(query: str = "", limit: int = 100) -> list[dict[str, Any]]:
-        """List the indexed articles, newest first.
-
-        Args:
-            query: words that must stand in title, source, date or id; empty for all.
-            limit: most articles to list.
-        """
-        rows = [
-            {"id": r.id, "title": r.title, "source": r.source, "published": str(r.published or ""), "url": r.url,
-             "passages": r.passages}
-            for r in desk.find(query)
-        ]  # fmt: skip
-        return rows[: max(0, limit)]
-
-    def article(article_id: str) -> dict[str, Any]:
-        """One indexed article with its whole text.
-
-        Args:
-            article_id: as in `articles`, or in the passages of an answer.
-        """
-        found = desk.article(article_id)
-        if found is None:
-            raise gr.Error(f"There is no article {article_id!r}.")
-        return {"id": found.id, "title": found.title, "source": found.source, "text": found.text,
-                "published": str(found.published or ""), "url": found.url}  # fmt: skip
-
     # ------------------------------------------------------------------ the page
 
     with gr.Blocks(title="Dateline", analytics_enabled=False, fill_width=True) as page:
@@ -610,10 +521,7 @@ def build(desk: Desk) -> gr.Blocks:  # noqa: PLR0915 (a page is long, and flat)
         page.load(arrive, remembered, [*fresh, since, until, k, model, conversation, saved], **AT_ONCE)
         page.unload(gone)
 
-        gr.api(ask, api_name="ask", concurrency_id=MODEL, concurrency_limit=1)
-        gr.api(search, api_name="search")
-        gr.api(articles, api_name="articles")
-        gr.api(article, api_name="article")
+        add_api(desk, concurrency_id=MODEL, concurrency_limit=1)
     return page
 
 
@@ -646,12 +554,3 @@ def _outcome_list(added: Sequence[Added]) -> str:
         for a in added
     )
     return f'<ul role="status">{rows}</ul>'
-
-
-def _hit_row(hit: Any) -> dict[str, Any]:
-    p = hit.passage
-    return {
-        "rank": hit.rank, "score": hit.score, "scores": dict(hit.scores), "id": p.id, "article_id": p.article_id,
-        "text": p.text, "start": p.start, "end": p.end, "title": p.title, "source": p.source,
-        "published": str(p.published or ""), "url": p.url,
-    }  # fmt: skip
