@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rag.articles.assemble import is_url
 from rag.articles.kinds import ARCHIVES, READ, SUFFIXES, kind_of_answer, sniffed, suffix_of
-from rag.articles.reading import Follow, Source
+from rag.articles.reading import SUMMARY_ONLY, Follow, Source, is_summary
 from rag.articles.visitor import DELAY, Visitor
 from rag.articles.worker import read_apart
 from rag.errors import ArticleError
@@ -23,7 +23,6 @@ ARCHIVE_FACTOR = 10
 #: Pages followed from one feed or sitemap in one run.
 MOST_PAGES = 200
 _MOST_SITEMAPS_DEEP = 3
-SUMMARY_ONLY = "Summary only"
 
 
 def load(
@@ -228,11 +227,6 @@ def _with_hints(article: Article, item: Follow) -> Article:
 
 def _summary(article: Article, reason: str) -> Article:
     return replace(article, notes=(*article.notes, f"{SUMMARY_ONLY}: {reason.rstrip('.')}."))
-
-
-def is_summary(article: Article) -> bool:
-    """Whether an article is no more than what a feed said of it."""
-    return any(line.startswith(SUMMARY_ONLY) for line in article.notes)
 
 
 def _read(path: Path, max_bytes: int) -> bytes:

@@ -65,6 +65,8 @@ class Entry:
     make: Callable[[], Article | Follow]
 
 
+#: How the note begins of an article that is no more than what a feed said of it.
+SUMMARY_ONLY = "Summary only"
 Reader = Callable[[Source], Iterator[Entry | Refusal]]
 
 
@@ -80,3 +82,8 @@ def attempt(entry: Entry) -> Article | Follow | Refusal:
         said = " ".join(str(error).split())[:200]
         reason = f"It cannot be read ({type(error).__name__}{': ' + said if said else ''})."
         return Refusal(entry.where, reason, "Save the article's text alone as .txt.")
+
+
+def is_summary(article: Article) -> bool:
+    """Whether an article is no more than what a feed said of it."""
+    return any(line.startswith(SUMMARY_ONLY) for line in article.notes)

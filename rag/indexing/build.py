@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 from pathlib import Path
 
+from rag.articles.kinds import FEEDS
+from rag.articles.reading import is_summary
 from rag.indexing.annotate import annotate
 from rag.indexing.duplicates import DuplicateFinder, signature
+from rag.indexing.identity import Identity, is_older
 from rag.indexing.splitter import check_passage_tokens, embedded_text, sentence_spans, split
 from rag.indexing.store import ArticleRow, BuildSettings, Store, Writer
 from rag.models.embedder import Embedder, SentenceTransformerEmbedder, verify_packaged_model
@@ -223,6 +225,7 @@ class _Run:
         self.writer, self.embedder, self.settings, self.rebuild = writer, embedder, settings, rebuild
         self._progress = progress
         self.known = writer.store.hashes()
+        self._identity = Identity(self.known, writer.store.addresses(), self._article)
         self._finder = DuplicateFinder(writer.store.signatures(), writer.store.article)
         self._waiting: list[tuple[Article, list[Passage]]] = []
         self._seen: set[str] = set()
@@ -250,25 +253,57 @@ class _Run:
         if isinstance(item, Refusal):
             self.refusals.append(item)
             return
-        article = self._settle_id(item)
+        article = self._identity.settle(item)
+        if article.id != item.id and "~" in article.id:
+            self.renamed.append((item.id, article.id))
         self._step("indexing")
-        if article.id in self._seen:
-            if self.known[article.id][0] != article.content_hash:
-                self.refusals.append(
-                    Refusal(item.origin, f"The id {article.id!r} was given twice.", "Give each article its own id.")
-                )
-            return
+        before, again = self.known.get(article.id), article.id in self._seen
         self._seen.add(article.id)
-        before = self.known.get(article.id)
-        self.known[article.id] = (article.content_hash, article.origin)
-        if before and before[0] == article.content_hash:
-            self.unchanged.append(article.id)
-            if before[1] != article.origin:
-                self.writer.touch(article.id, article.origin)
-                self.changed = True
+        if before is None:
+            self.added.append(article.id)
+        elif before[0] == article.content_hash:
+            self._keep(article, before[1], again)
             return
-        (self.replaced if before else self.added).append(article.id)
+        elif again and before[1] == article.origin:
+            hint = "Give each article its own id."
+            self.refusals.append(Refusal(item.origin, f"The id {article.id!r} was given twice.", hint))
+            return
+        elif self._is_past(article, before[1]):
+            if not again:
+                self.unchanged.append(article.id)
+            return
+        elif not again:
+            self.replaced.append(article.id)
+        self.known[article.id] = (article.content_hash, article.origin)
         self._enqueue(article)
+
+    def _keep(self, article: Article, origin: str, again: bool) -> None:
+        """Note that an article is as it was, and where it is now."""
+        if again:
+            return
+        self.unchanged.append(article.id)
+        if origin != article.origin:
+            self.known[article.id] = (article.content_hash, article.origin)
+            self.writer.touch(article.id, article.origin)
+            self.changed = True
+
+    def _is_past(self, article: Article, origin: str) -> bool:
+        """Whether what is there is newer or fuller; an older version that is not known yet is kept beside it."""
+        self.embed()
+        old = self.writer.store.article(article.id)
+        if old is None:
+            return False
+        if is_summary(article) and not is_summary(old):
+            return True
+        if origin == article.origin:
+            return False
+        if article.content_hash in {version.content_hash for version in self.writer.store.versions(article.id)}:
+            return True
+        if is_older(article, old):
+            self.writer.put_version(article)
+            self.changed = True
+            return True
+        return False
 
     def embed(self) -> None:
         """Embed and write what waits."""
@@ -282,6 +317,8 @@ class _Run:
         at = 0
         for article, passages in waiting:
             self._forget(article.id)
+            if not self.rebuild:
+                self._keep_version(article)
             values = signature(article.text)
             like = self._finder.find(article, values)
             repeats = like.id if like and not like.differences else None
@@ -308,6 +345,12 @@ class _Run:
         if not self.rebuild and self.writer.pending >= max(COMMIT_PASSAGES, self.writer.committed // 4):
             self.writer.commit()
 
+    def _keep_version(self, article: Article) -> None:
+        """What a newer version replaces stays as an earlier one, so that a correction is seen as one."""
+        old = self.writer.store.article(article.id)
+        if old is not None and not is_summary(old) and old.text != article.text:
+            self.writer.put_version(old)
+
     def prune(self, inputs: Sequence[str]) -> tuple[str, ...]:
         """Delete what came from the inputs earlier and was neither seen nor refused now."""
         refused = {refusal.origin for refusal in self.refusals}
@@ -326,18 +369,8 @@ class _Run:
         """Delete one article; those that repeated it stand on their own again."""
         self._forget(id_)
         self.writer.delete(id_)
+        self.writer.drop_versions(id_)
         del self.known[id_]
-
-    def _settle_id(self, article: Article) -> Article:
-        known = self.known.get(article.id)
-        if known is None or known[1] == article.origin or known[0] == article.content_hash:
-            return article
-        if "://" not in known[1] and not Path(known[1]).exists():
-            return article  # the file was moved or renamed: this is its successor
-        suffix = hashlib.sha1(article.origin.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()[:6]
-        renamed = replace(article, id=f"{article.id}~{suffix}")
-        self.renamed.append((article.id, renamed.id))
-        return renamed
 
     def _enqueue(self, article: Article) -> None:
         article, sentences = annotate(article)
@@ -361,6 +394,11 @@ class _Run:
         if heirs and (article := self.writer.store.article(heirs[0])) is not None:
             self._finder.add(article.id, signature(article.text))
 
+    def _article(self, id_: str) -> Article | None:
+        """A known article, also one that waits to be written."""
+        waiting = next((article for article, _ in self._waiting if article.id == id_), None)
+        return waiting or self.writer.store.article(id_)
+
     def _step(self, stage: str) -> None:
         self._done += 1
         if self._progress:
@@ -369,9 +407,8 @@ class _Run:
 
 def _lies_in(origin: str, inputs: Sequence[str]) -> bool:
     for given in inputs:
-        if "://" in given:
-            if origin == given:
-                return True
-        elif "://" not in origin and Path(origin).is_relative_to(Path(given).resolve()):
-            return True
+        if "://" in given or "://" in origin:
+            continue  # what rolled off a feed did not vanish, and a page that did is refused
+        if Path(origin).is_relative_to(Path(given).resolve()):
+            return not (Path(origin).suffix.lower() in FEEDS and Path(origin).exists())
     return False

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 FORMAT = "2"
 #: Weight of a match in the title in BM25, against 1 in the passage.
 TITLE_WEIGHT = 0.3
+#: Earlier versions kept of one article.
+MOST_VERSIONS = 20
 REBUILD = "Run: rag index --rebuild"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -38,6 +40,11 @@ CREATE TABLE IF NOT EXISTS articles (
   content_hash TEXT NOT NULL, signature BLOB NOT NULL, repeats TEXT, indexed_at TEXT NOT NULL,
   extra TEXT NOT NULL DEFAULT '{}'
 );
+CREATE TABLE IF NOT EXISTS versions (
+  row INTEGER PRIMARY KEY AUTOINCREMENT, article_id TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL,
+  published TEXT, content_hash TEXT NOT NULL, replaced_at TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS versions_article ON versions (article_id);
 CREATE INDEX IF NOT EXISTS articles_source ON articles (source);
 CREATE INDEX IF NOT EXISTS articles_repeats ON articles (repeats);
 CREATE TABLE IF NOT EXISTS passages (
@@ -98,6 +105,22 @@ class ArticleRow:
     origin: str
     passages: int
     repeats: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierVersion:
+    """An article as it was before a newer version took its place.
+
+    Attributes:
+        content_hash: as `Article.content_hash`.
+        replaced_at: when the newer one was read, ISO 8601, UTC.
+    """
+
+    title: str
+    text: str
+    published: date | None
+    content_hash: str
+    replaced_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +240,23 @@ class Store:
         with _sqlite_errors(self.layout):
             rows = self._db.execute("SELECT id, content_hash, origin FROM articles")
             return {id_: (content_hash, origin) for id_, content_hash, origin in rows}
+
+    def addresses(self) -> dict[str, str]:
+        """Address by article id, of those that have one."""
+        with _sqlite_errors(self.layout):
+            return dict(self._db.execute("SELECT id, url FROM articles WHERE url IS NOT NULL ORDER BY row").fetchall())
+
+    def versions(self, article_id: str) -> tuple[EarlierVersion, ...]:
+        """The earlier versions of an article, newest first."""
+        with _sqlite_errors(self.layout):
+            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'versions'").fetchone():
+                return ()  # written before versions were kept
+            rows = self._db.execute(
+                "SELECT title, text, published, content_hash, replaced_at FROM versions WHERE article_id = ?"
+                " ORDER BY row DESC",
+                (article_id,),
+            ).fetchall()
+        return tuple(EarlierVersion(r[0], r[1], _date(r[2]), r[3], r[4]) for r in rows)
 
     def signatures(self) -> Iterator[tuple[str, NDArray[np.uint64]]]:
         """Article ids with their MinHash signatures, near-duplicates left out."""
@@ -528,6 +568,29 @@ class Writer:
                 content = (rows[-1], article.title, passage.text)
                 db.execute("INSERT INTO passages_text (rowid, title, text) VALUES (?, ?, ?)", content)
         self._added.append((np.array(rows, dtype=np.int64), vectors))
+
+    def put_version(self, article: Article) -> None:
+        """Keep an article as an earlier version of the one with its id; of many the oldest go."""
+        db = self.store._db
+        with _write_errors(self._layout):
+            db.execute(
+                "INSERT INTO versions (article_id, title, text, published, content_hash, replaced_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    article.id, article.title, article.text, article.published and article.published.isoformat(),
+                    article.content_hash, datetime.now(UTC).isoformat(timespec="seconds"),
+                ),
+            )  # fmt: skip
+            db.execute(
+                "DELETE FROM versions WHERE article_id = ?1 AND row NOT IN"
+                " (SELECT row FROM versions WHERE article_id = ?1 ORDER BY row DESC LIMIT ?2)",
+                (article.id, MOST_VERSIONS),
+            )
+
+    def drop_versions(self, article_id: str) -> None:
+        """Forget the earlier versions of an article that is deleted."""
+        with _write_errors(self._layout):
+            self.store._db.execute("DELETE FROM versions WHERE article_id = ?", (article_id,))
 
     def touch(self, article_id: str, origin: str) -> None:
         """Record that an unchanged article is now read from another place."""
