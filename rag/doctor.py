@@ -83,9 +83,9 @@ def _packages(settings: Settings) -> Check:
 
 def _processor(settings: Settings) -> Check:
     """Compare what the CPU can do with what llama.cpp was built for."""
-    import llama_cpp
+    from rag.models.llama import library
 
-    built = llama_cpp.llama_print_system_info().decode("utf-8", "replace")
+    built = library().llama_print_system_info().decode("utf-8", "replace")
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.is_file():
         return Check("processor", "ok", f"{platform.machine()}; llama.cpp: {built.strip()}")
@@ -210,7 +210,7 @@ def _how_it_runs(settings: Settings) -> str:
     from rag.models.probe import probe
 
     path = local_path(settings)
-    return f"; {probe(path, settings.cache_dir).detail}" if path else ""
+    return f"; {probe(path, settings.cache_dir, threads=settings.threads).detail}" if path else ""
 
 
 def _index(settings: Settings) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from threading import Event, Thread
 import httpx
 import pytest
 
-from rag.errors import EndpointError, InputError
+from rag.errors import EndpointError, InputError, ModelError
 from rag.models.endpoint import EndpointGenerator
 from rag.models.generator import Message
 from rag.models.llama import LlamaGenerator
@@ -65,13 +66,15 @@ def test_the_same_grammar_gives_the_same_words_as_in_process(server: str, tiny_g
         list(remote.stream([{"role": "user", "content": "x" * 500}]))
 
 
+_ALWAYS = {"model", "messages", "max_tokens", "temperature", "stream"}
+
+
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.reply(200, b'{"data": [{"id": "m"}]}' if "empty" not in self.path else b'{"data": []}')
 
     def do_POST(self) -> None:
-        length = int(self.headers["Content-Length"])
-        self.rfile.read(length)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path.startswith("/slow/v1"):
             self.send_response(200)
             self.end_headers()
@@ -88,6 +91,18 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(200, b"data: <html>\n\n")
         elif self.path.startswith("/failing"):
             self.reply(200, b'data: {"error": {"message": "out of memory"}}\n\n')
+        elif self.path.startswith("/thinks"):
+            events = b'data: {"choices": [{"delta": {"reasoning_content": "Hm."}}]}\n\n'
+            if self.path.startswith("/thinks-and-says"):
+                events += b'data: {"choices": [{"delta": {"content": "Oslo."}}]}\n\n'
+            self.reply(200, events + b"data: [DONE]\n\n")
+        elif self.path.startswith("/empty-answer"):
+            self.reply(200, b'data: {"choices": [{"delta": {"content": " "}}]}\n\ndata: [DONE]\n\n')
+        elif self.path.startswith("/strict") and "chat_template_kwargs" in json.loads(body):
+            self.reply(400, b"unknown field chat_template_kwargs")
+        elif self.path.startswith(("/strict", "/repeats")):
+            text = json.dumps({key: value for key, value in json.loads(body).items() if key not in _ALWAYS})
+            self.reply(200, b"data: %s\n\n" % json.dumps({"choices": [{"delta": {"content": text}}]}).encode())
         elif self.path.startswith("/key"):
             key = self.headers["Authorization"].encode()
             self.reply(200, b'data: {"choices": [{"delta": {"content": "%s"}}]}\n\ndata: [DONE]\n\n' % key)
@@ -128,6 +143,44 @@ def test_servers_that_fail(odd: str, path: str, words: str) -> None:
     with pytest.raises(EndpointError) as caught:
         list(generator.stream(ASK))
     assert words in str(caught.value).replace("no key Set", "no key. Set")
+
+
+def test_the_server_is_asked_not_to_think(odd: str) -> None:
+    sent = "".join(EndpointGenerator(odd + "/repeats", model="m").stream(ASK, grammar="g"))
+    assert json.loads(sent) == {
+        "chat_template_kwargs": {"enable_thinking": False},
+        "grammar": "g",
+        "structured_outputs": {"grammar": "g"},
+    }
+    # One that refuses what it does not know is asked with what all know, once and for all.
+    strict = EndpointGenerator(odd + "/strict", model="m")
+    for _ in range(2):
+        assert "".join(strict.stream(ASK, grammar="g")) == "{}"
+
+
+def test_thoughts_without_an_answer_are_a_failure(odd: str) -> None:
+    with pytest.raises(EndpointError, match="spent its answer on thinking"):
+        list(EndpointGenerator(odd + "/thinks", model="m").stream(ASK))
+    assert list(EndpointGenerator(odd + "/thinks-and-says", model="m").stream(ASK)) == ["Oslo."]
+    with pytest.raises(ModelError, match="wrote nothing"):
+        list(EndpointGenerator(odd + "/empty-answer", model="m").stream(ASK))
+
+
+def test_a_closed_endpoint_says_so(odd: str) -> None:
+    generator = EndpointGenerator(odd + "/slow", model="m")
+    stream = generator.stream(ASK)
+    next(stream)
+    generator.close()
+    with pytest.raises(ModelError, match="was closed"):
+        list(stream)
+    with pytest.raises(ModelError, match="was closed"):
+        list(generator.stream(ASK))
+
+
+def test_how_fast_it_reads_is_measured(odd: str) -> None:
+    generator = EndpointGenerator(odd + "/key", model="m", api_key="k")
+    assert generator.read_rate > 0
+    assert generator.write_rate == 0
 
 
 def test_no_server_and_no_model(odd: str) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -17,8 +18,9 @@ from tiny_gguf import CONTEXT, DIM, HEADS, HIDDEN, LAYERS, VOCAB, weights, write
 from rag.errors import InputError, ModelBroken, ModelCrashed, ModelError, ModelMissing
 from rag.models.catalogue import embedded_path
 from rag.models.generator import Message
-from rag.models.llama import LlamaGenerator, check_gguf, requantise
-from rag.models.probe import _key, probe
+from rag.models.llama import LlamaGenerator, check_gguf, look_up, requantise
+from rag.models.machine import cores
+from rag.models.probe import Probe, _better, _key, _winner, probe
 
 ASK: list[Message] = [{"role": "user", "content": "Who mediated?"}]
 
@@ -76,11 +78,7 @@ def test_logits_are_those_of_the_same_weights_in_torch(tiny: LlamaGenerator) -> 
     tokens = [0, 20, 30, 40, 1, 99, 200]
     with torch.no_grad():
         expected = model(torch.tensor([tokens])).logits[0, -1].numpy()
-    llama = tiny._llama
-    llama.reset()
-    llama.eval(tokens)
-    found = np.ctypeslib.as_array(llama._ctx.get_logits_ith(-1), shape=(len(VOCAB),))
-    assert np.abs(found - expected).max() < 1e-3
+    assert np.abs(tiny.logits(tokens) - expected).max() < 1e-3
 
 
 def test_the_template_comes_from_the_file(tiny: LlamaGenerator, tmp_path: Path) -> None:
@@ -160,6 +158,135 @@ def test_a_stream_may_be_closed_from_another_thread(tiny: LlamaGenerator) -> Non
     assert found == ["yes"]
 
 
+def test_a_stream_that_is_left_open_holds_up_nobody(tiny: LlamaGenerator) -> None:
+    alone = list(tiny.stream(ASK, max_tokens=30))
+    first = tiny.stream(ASK, max_tokens=30)
+    begun = [next(first)]
+    # The same thread asks something else before it has read the first to its end.
+    assert "".join(tiny.stream(ASK, grammar='root ::= "yes"\n')) == "yes"
+    assert begun + list(first) == alone
+
+
+def test_a_closed_model_says_so(tiny_gguf: Path) -> None:
+    generator = LlamaGenerator(tiny_gguf)
+    stream = generator.stream(ASK, max_tokens=200)
+    next(stream)
+    generator.close()
+    with pytest.raises(ModelError, match="Tiny was closed"):
+        list(stream)
+    for call in (
+        lambda: list(generator.stream(ASK)),
+        lambda: generator.count_tokens(ASK),
+        lambda: generator.prepare(ASK),
+        lambda: generator.logits([1]),
+    ):
+        with pytest.raises(ModelError, match="Tiny was closed"):
+            call()
+    generator.close()
+
+
+def test_stop_texts_end_the_answer(tiny: LlamaGenerator) -> None:
+    grammar = 'root ::= "One. Two. Three."\n'
+    assert "".join(tiny.stream(ASK, grammar=grammar, stops=["Two"])) == "One. "
+    assert "".join(tiny.stream(ASK, grammar=grammar, stops=["Four", " Three"])) == "One. Two."
+    assert "".join(tiny.stream(ASK, grammar=grammar, stops=["Three.!"])) == "One. Two. Three."
+
+
+def test_thoughts_are_left_out_and_an_empty_answer_is_a_failure(tiny: LlamaGenerator) -> None:
+    thinks = 'root ::= "<think>Hm, who?</think>\\nOslo."\n'
+    assert "".join(tiny.stream(ASK, grammar=thinks, max_tokens=60)) == "Oslo."
+    with pytest.raises(ModelError, match="spent its answer on thinking"):
+        list(tiny.stream(ASK, grammar=thinks, max_tokens=10))
+    with pytest.raises(ModelError, match="wrote nothing"):
+        list(tiny.stream(ASK, grammar='root ::= "  "\n'))
+    assert "".join(tiny.stream(ASK, grammar='root ::= "<th> is no thought."\n')) == "<th> is no thought."
+
+
+def test_the_template_is_told_not_to_think(tiny: LlamaGenerator) -> None:
+    metadata = tiny._llama.metadata
+    kept = metadata["tokenizer.chat_template"]
+    metadata["tokenizer.chat_template"] = kept + "{% if enable_thinking is false %}ab{% endif %}"
+    try:
+        thoughtless = tiny.count_tokens(ASK)
+    finally:
+        metadata["tokenizer.chat_template"] = kept
+    assert thoughtless == tiny.count_tokens(ASK) + 2
+
+
+STANDING: list[Message] = [
+    {"role": "system", "content": "Answer from the passages, in one sentence."},
+    {"role": "user", "content": "Where was it signed?"},
+    {"role": "assistant", "content": "In Oslo."},
+]
+
+
+def test_the_standing_part_is_computed_once_and_kept(tiny_gguf: Path, tmp_path: Path) -> None:
+    plain = LlamaGenerator(tiny_gguf)
+    asked = [*STANDING, ASK[0]]
+    expected = "".join(plain.stream(asked, max_tokens=20))
+    plain.close()
+    first = LlamaGenerator(tiny_gguf, states=tmp_path / "states")
+    first.prepare(STANDING)
+    first.prepare(STANDING)
+    (file,) = (tmp_path / "states").iterdir()
+    assert "".join(first.stream(asked, max_tokens=20)) == expected
+    first.close()
+
+    second = LlamaGenerator(tiny_gguf, states=tmp_path / "states")
+    read: list[int] = []
+    evaluate = second._eval
+    second._eval = lambda tokens, **how: (read.append(len(tokens)), evaluate(tokens, **how))[1]  # type: ignore[method-assign]
+    second.prepare(STANDING)
+    assert read == []
+    assert "".join(second.stream(asked, max_tokens=20)) == expected
+    tokens = second.tokenize(asked)
+    assert read[0] == len(tokens) - len(second._prefixes[0][0]) < len(tokens) / 3
+    # After another prompt it is taken from memory again.
+    list(second.stream([{"role": "user", "content": "z" * 200}], max_tokens=2))
+    read.clear()
+    assert "".join(second.stream(asked, max_tokens=20)) == expected
+    assert read[0] < len(tokens) / 3
+    second.close()
+
+    # A damaged file is not believed, and one of another model not looked at.
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    third = LlamaGenerator(tiny_gguf, states=tmp_path / "states")
+    third.prepare(STANDING)
+    assert "".join(third.stream(asked, max_tokens=20)) == expected
+    third.close()
+    write_tiny_gguf(tmp_path / "other.gguf", seed=1)
+    other = LlamaGenerator(tmp_path / "other.gguf", states=tmp_path / "states")
+    other.prepare(STANDING)
+    assert len(list((tmp_path / "states").iterdir())) == 2
+    other.close()
+    nowhere = LlamaGenerator(tiny_gguf, states=tiny_gguf / "no folder")
+    nowhere.prepare(STANDING)
+    assert "".join(nowhere.stream(asked, max_tokens=20)) == expected
+    with pytest.raises(InputError, match="standing part"):
+        nowhere.prepare([{"role": "system", "content": "x" * 600}])
+    nowhere.close()
+
+
+def test_what_stood_before_is_looked_up() -> None:
+    assert look_up([1, 2, 3, 4, 9, 2, 3], 8) == [4, 9, 2, 3]
+    assert look_up([1, 2, 3, 4, 2, 3, 5, 2, 3], 1) == [5]
+    assert look_up([7, 2, 3, 4, 1, 2, 3, 5, 7, 2, 3], 2) == [4, 1]
+    assert look_up([1, 2, 3], 8) == look_up([5], 8) == look_up([], 8) == []
+
+
+def test_looking_up_changes_no_answer(tiny_gguf: Path, tiny: LlamaGenerator) -> None:
+    """A grammar makes the model repeat its prompt, so guesses are right, half right and wrong."""
+    plain = LlamaGenerator(tiny_gguf, lookup=0)
+    asks: list[Message] = [{"role": "user", "content": "the talks in Doha, the talks in Oslo, the talks in Doha"}]
+    for grammar in (None, 'root ::= ("the talks in Doha. " | "the talks in Oslo; "){3}\n'):
+        assert "".join(tiny.stream(asks, grammar=grammar, max_tokens=80)) == "".join(
+            plain.stream(asks, grammar=grammar, max_tokens=80)
+        )
+    plain.close()
+
+
 @pytest.mark.parametrize(
     "template",
     [
@@ -227,17 +354,42 @@ def test_a_copy_that_fails_leaves_nothing(tiny_gguf: Path, tmp_path: Path) -> No
 def test_the_probe_runs_once_and_is_remembered(tiny_gguf: Path, tmp_path: Path) -> None:
     found = probe(tiny_gguf, tmp_path)
     (remembered,) = (tmp_path / "probes").iterdir()
-    assert json.loads(remembered.read_text())["extra_buffers"] == found.extra_buffers
-    remembered.write_text(json.dumps({"extra_buffers": False, "detail": "as remembered"}))
+    assert Probe(**json.loads(remembered.read_text())) == found
+    assert found.read_rate > found.write_rate > 0
+    assert 1 <= found.threads <= cores()
+    assert f"reads {found.read_rate:.0f} and writes {found.write_rate:.0f} tokens/s" in found.detail
+    remembered.write_text(json.dumps(asdict(replace(found, busy=0.1, detail="as remembered"))))
     assert probe(tiny_gguf, tmp_path).detail == "as remembered"
-    remembered.write_text("{broken")
-    assert probe(tiny_gguf, tmp_path) == found
+    # What an older version remembered, or a broken file, is measured anew.
+    for kept in ('{"extra_buffers": false, "detail": "old"}', "{broken"):
+        remembered.write_text(kept)
+        assert "tokens/s" in probe(tiny_gguf, tmp_path).detail
     assert _key(tiny_gguf) == remembered.stem
+    # What was seen on a far busier machine is looked at again.
+    remembered.write_text(json.dumps(asdict(replace(found, busy=1000.0, detail="while busy"))))
+    assert probe(tiny_gguf, tmp_path).detail != "while busy"
+    assert probe(tiny_gguf, tmp_path, threads=1).threads == 1
+    assert len(list((tmp_path / "probes").iterdir())) == 2
+
+
+def test_the_probe_takes_the_faster_way() -> None:
+    slow = Probe(False, 2, 2, 512, read_rate=100.0, write_rate=10.0, busy=0.5, detail="")
+    fast = Probe(True, 2, 2, 512, read_rate=300.0, write_rate=12.0, busy=0.5, detail="")
+    assert (slow.seconds, fast.seconds) == (9.0, 6.0)
+    assert _better(slow, fast).extra_buffers
+    assert "on: 1.5 times as fast" in _better(slow, fast).detail
+    assert not _better(replace(slow, extra_buffers=False), replace(slow, extra_buffers=True)).extra_buffers
+    assert _better("crashed with signal 11", fast).extra_buffers
+    assert _winner({"usual": [2.0, 1.0, 3.0], "other": [1.0, 1.1, 1.0]}) == "usual"
+    assert _winner({"usual": [2.0, 1.0, 3.0], "other": [1.0, 0.9, 2.9], "third": [1.9, 0.8, 2.9]}) == "third"
+    assert not _better(slow, "crashed with signal 11").extra_buffers
 
 
 def test_a_model_that_crashes_its_process_is_told(tiny_gguf: Path, tmp_path: Path) -> None:
     """A wrapper in the interpreter's place dies by a real signal, first with extra buffers only, then always."""
-    for script, word in (('[ "$4" = 1 ] && kill -SEGV $$; exit 0', ""), ("kill -SEGV $$", "crashed with signal 11")):
+    said = json.dumps(asdict(Probe(False, 2, 2, 512, 100.0, 10.0, 0.5, "")))
+    dies = f"[ \"$4\" = 1 ] && kill -SEGV $$; echo '{said}'"
+    for script, word in ((dies, ""), ("kill -SEGV $$", "crashed with signal 11")):
         wrapper = tmp_path / "python"
         wrapper.write_text(f"#!/bin/bash\n{script}\n")
         wrapper.chmod(0o755)
@@ -251,4 +403,4 @@ def test_a_model_that_crashes_its_process_is_told(tiny_gguf: Path, tmp_path: Pat
             assert ModelCrashed.__name__ in done.stderr
             assert word in done.stderr
         else:
-            assert done.stdout == "extra weight buffers are off: with them the model crashed with signal 11\n"
+            assert done.stdout.endswith("extra weight buffers are off: with them the model crashed with signal 11\n")

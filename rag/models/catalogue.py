@@ -283,13 +283,18 @@ def open_generator(settings: Settings) -> Generator:
     from rag.models.probe import probe
 
     check_gguf(path)
-    return LlamaGenerator(
+    runs = probe(path, settings.cache_dir, threads=settings.threads)
+    generator = LlamaGenerator(
         path,
         name=name,
         context_tokens=settings.context_tokens,
-        threads=settings.threads,
-        extra_buffers=probe(path, settings.cache_dir).extra_buffers,
+        extra_buffers=runs.extra_buffers,
+        states=settings.cache_dir / "states",
+        read_rate=runs.read_rate,
+        write_rate=runs.write_rate,
     )
+    generator.set_speed(threads=runs.threads, read_threads=runs.read_threads, batch=runs.batch)
+    return generator
 
 
 def local_path(settings: Settings) -> Path | None:

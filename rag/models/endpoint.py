@@ -7,18 +7,23 @@ read. A server that knows none of them answers freely and without a word, so the
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Generator as PythonGenerator
 from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from functools import cached_property
 from threading import Event
 from typing import Any
 
-from rag.errors import EndpointError, InputError
-from rag.models.generator import Message
+from rag.errors import EndpointError, InputError, ModelError
+from rag.models.generator import Message, finish
 
 #: Seconds to connect, and to wait for the next piece of an answer.
 CONNECT, WAIT = 5.0, 120.0
 #: Tokens per message that chat templates add, about.
 _TEMPLATE_TOKENS = 8
+#: How servers say that they do not know a field.
+_REFUSED = frozenset({400, 422})
 
 
 class EndpointGenerator:
@@ -41,6 +46,10 @@ class EndpointGenerator:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._client = httpx.Client(headers=headers, timeout=httpx.Timeout(WAIT, connect=CONNECT))
         self.context_tokens = context_tokens
+        self.write_rate = 0.0  # not measured: how fast it writes is its own matter
+        self._closed = False
+        #: What some servers refuse to be told; left out once one has.
+        self._extras = True
         self._model = model or self._first_model()
         self.name = f"{self._model} at {self._root}"
 
@@ -53,6 +62,9 @@ class EndpointGenerator:
         counted = self._count(text)
         return (counted if counted is not None else len(text) // 3 + 1) + _TEMPLATE_TOKENS * len(messages)
 
+    def prepare(self, messages: Sequence[Message]) -> None:
+        """See `Generator.prepare`: nothing to do, since servers keep what prompts share by themselves."""
+
     def stream(
         self,
         messages: Sequence[Message],
@@ -60,12 +72,14 @@ class EndpointGenerator:
         grammar: str | None = None,
         max_tokens: int = 160,
         stop: Event | None = None,
+        stops: Sequence[str] = (),
     ) -> Iterator[str]:
-        """See `Generator.stream`.
+        """See `Generator.stream`. The server is asked not to think, and thoughts that it sends are left out.
 
         Raises:
             InputError: the messages do not fit the context.
-            EndpointError: the server failed.
+            EndpointError: the server failed, or sent thoughts and no answer.
+            ModelError: it wrote nothing, or was closed.
         """
         if (needed := self.count_tokens(messages) + max_tokens) > self.context_tokens:
             raise InputError(
@@ -79,9 +93,20 @@ class EndpointGenerator:
             "temperature": 0,
             "stream": True,
         }
-        if grammar is not None:
-            body |= {"grammar": grammar, "structured_outputs": {"grammar": grammar}}
-        yield from self._events(body, stop)
+        with closing(self._events(body, grammar, stop)) as pieces:
+            yield from finish(pieces, name=self.name, stops=stops, stop=stop)
+
+    @cached_property
+    def read_rate(self) -> float:
+        """Tokens of a prompt that the server reads in a second, found by one request, all of it counted as reading."""
+        text = " ".join(f"{n}" for n in range(100))
+        messages: list[Message] = [{"role": "user", "content": text}]
+        tokens = self.count_tokens(messages)
+        started = time.perf_counter()
+        with suppress(ModelError):  # that it wrote nothing does not matter here
+            for _ in self.stream(messages, max_tokens=4):
+                break
+        return tokens / (time.perf_counter() - started)
 
     @cached_property
     def grammar_binds(self) -> bool:
@@ -91,33 +116,68 @@ class EndpointGenerator:
 
     def close(self) -> None:
         """See `Generator.close`."""
+        self._closed = True
         self._client.close()
 
-    def _events(self, body: dict[str, Any], stop: Event | None) -> Iterator[str]:
+    def _events(
+        self, body: dict[str, Any], grammar: str | None, stop: Event | None
+    ) -> PythonGenerator[str, None, None]:
+        """The answer, asked with all that there is to say; of a server that refuses that, with what all know."""
+        extras: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": False}}
+        if grammar is not None:
+            extras |= {"grammar": grammar, "structured_outputs": {"grammar": grammar}}
+        try:
+            if self._extras:
+                try:
+                    yield from self._answer(body | extras, stop)
+                    return
+                except _RefusedError:
+                    pass
+            yield from self._answer(body, stop)
+            self._extras = False
+        except _RefusedError as error:
+            raise error.why from None
+
+    def _answer(self, body: dict[str, Any], stop: Event | None) -> PythonGenerator[str, None, None]:
         import httpx
 
+        thought = wrote = False
         try:
+            if self._closed:
+                raise ModelError(f"{self.name} was closed.", "Open it again.")
             with self._client.stream("POST", f"{self._root}/v1/chat/completions", json=body) as response:
                 if response.status_code != 200:
                     response.read()
-                    raise self._failed(response)
+                    failed = self._failed(response)
+                    raise _RefusedError(failed) if response.status_code in _REFUSED else failed
                 for line in response.iter_lines():
                     if stop is not None and stop.is_set():
                         return  # leaving the block closes the connection, which stops the server
                     if not line.startswith("data:") or (data := line[5:].strip()) == "[DONE]":
                         continue
-                    if piece := self._piece(data):
+                    piece, thinking = self._piece(data)
+                    thought = thought or thinking
+                    if piece:
+                        wrote = True
                         yield piece
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            if self._closed:
+                raise ModelError(f"{self.name} was closed.", "Open it again.") from error
             raise self._unreachable(error) from error
+        if thought and not wrote:
+            raise EndpointError(
+                f"{self.name} spent its answer on thinking and wrote none.",
+                "Switch thinking off at the server, or raise DATELINE_ANSWER_TOKENS.",
+            )
 
-    def _piece(self, data: str) -> str:
+    def _piece(self, data: str) -> tuple[str, bool]:
+        """The text of an event, and whether it holds thoughts instead."""
         try:
             event = json.loads(data)
             if isinstance(event, dict) and event.get("error"):
                 raise EndpointError(f"{self._root} failed: {str(event['error'])[:200]}", "See the server's log.")
-            choices = event["choices"]
-            return str((choices[0].get("delta") or {}).get("content") or "") if choices else ""
+            delta = (event["choices"][0].get("delta") or {}) if event["choices"] else {}
+            return str(delta.get("content") or ""), bool(delta.get("reasoning_content") or delta.get("reasoning"))
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise EndpointError(
                 f"{self._root} sent what is not a chat completion: {data[:100]!r}", "Check the URL after --model."
@@ -171,3 +231,11 @@ class EndpointGenerator:
         return EndpointError(
             f"{self._root} cannot be reached: {reason}.", "Start the server, or check the URL after --model."
         )
+
+
+class _RefusedError(Exception):
+    """The server did not understand the request."""
+
+    def __init__(self, why: EndpointError) -> None:
+        super().__init__(str(why))
+        self.why = why

@@ -7,14 +7,17 @@ import ctypes
 import os
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from threading import Event, Lock, RLock
+from queue import Empty, SimpleQueue
+from threading import Event, Lock, RLock, Thread
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import InputError, ModelBroken, ModelError, ModelMissing
-from rag.models.generator import Message
+from rag.models.generator import Message, finish
+from rag.models.machine import cores
+from rag.models.states import KeptStates
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,10 +28,16 @@ _LOG: deque[str] = deque(maxlen=20)
 _KEEP: list[Any] = []
 #: Tokens tried against the grammar after the likeliest, before the whole vocabulary is.
 _SECOND_TRY = 64
+#: Most tokens that are tried at once while an answer is written (benchmarks/language_models.py).
+LOOK_UP = 8
+#: Most tokens read at once.
+_BATCH = 512
+
+_Chooser = Callable[["NDArray[np.single]"], int]
 
 
 class LlamaGenerator:
-    """A `Generator` over one GGUF file; one caller at a time, others wait.
+    """A `Generator` over one GGUF file; one answer is written at a time, others wait their turn.
 
     Args:
         path: the .gguf file.
@@ -36,8 +45,9 @@ class LlamaGenerator:
         context_tokens: window to open it with; never more than it was trained for.
         threads: CPU threads, 0 for all cores.
         extra_buffers: llama.cpp's repacked weight buffers; faster where they work, see rag/models/probe.py.
-        lora_path: a LoRA adapter as GGUF to put over it.
-        takes_suggestions: whether it was trained with the reader's spans under the question.
+        states: folder to keep in what `prepare` computed; None keeps it in memory alone.
+        read_rate, write_rate: as measured; 0 when they were not.
+        lookup: most tokens tried at once, see `look_up`; 0 writes one after the other.
 
     Raises:
         ModelMissing: there is no such file.
@@ -52,44 +62,89 @@ class LlamaGenerator:
         context_tokens: int = 2048,
         threads: int = 0,
         extra_buffers: bool = False,
-        lora_path: Path | None = None,
-        takes_suggestions: bool = False,
+        states: Path | None = None,
+        read_rate: float = 0.0,
+        write_rate: float = 0.0,
+        lookup: int = LOOK_UP,
     ) -> None:
         check_gguf(path)
-        import llama_cpp
-
+        llama_cpp = library()
         self._lib: Any = llama_cpp
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.grammar_binds = True
+        self.read_rate, self.write_rate, self.extra_buffers = read_rate, write_rate, extra_buffers
         arguments: dict[str, Any] = {
             "model_path": str(path),
-            "n_threads": threads or cores,
-            "n_threads_batch": threads or cores,
-            "lora_path": str(lora_path) if lora_path else None,
+            "n_threads": threads or cores(),
+            "n_threads_batch": threads or cores(),
             "verbose": False,
         }
         with _LOADING, _parameters(extra_buffers):
             _collect_log(llama_cpp)
             try:
-                probe = llama_cpp.Llama(vocab_only=True, **(arguments | {"lora_path": None}))
+                probe = llama_cpp.Llama(vocab_only=True, **arguments)
                 trained = int(probe.metadata.get(f"{probe.metadata['general.architecture']}.context_length", 2048))
                 probe.close()
                 self.context_tokens = min(context_tokens, trained)
-                self._llama = llama_cpp.Llama(n_ctx=self.context_tokens, n_batch=512, **arguments)
+                self._llama = llama_cpp.Llama(n_ctx=self.context_tokens, n_batch=_BATCH, **arguments)
             except (ValueError, RuntimeError, AssertionError, KeyError) as error:
                 reason = next((line for line in reversed(_LOG) if "error" in line.lower()), str(error)).strip()
                 raise ModelBroken(
                     f"The model file {path} cannot be loaded: {reason}.",
                     "It may be truncated or damaged: fetch it again, or name another with --model.",
                 ) from error
-        # A plain lock: a page may close a stream from another thread than the one that began it.
+        #: Held by whoever computes.
         self._lock = Lock()
+        #: Held by whoever tokenizes, which does not wait for computing.
+        self._words = Lock()
+        self._closed = Event()
+        self._held: list[int] = []  # tokens in the context
+        self._batch = _BATCH
+        self._lookup = lookup
+        self._prefixes: list[tuple[list[int], bytes]] = []
+        self._kept_states = KeptStates(states, path, extra_buffers) if states else None
         self._vocab = llama_cpp.llama_model_get_vocab(self._llama.model)
-        self.takes_suggestions = takes_suggestions
+        self._is_recurrent = llama_cpp.llama_model_is_recurrent(self._llama.model) or (
+            llama_cpp.llama_model_is_hybrid(self._llama.model)
+        )
         self.name = name or self._llama.metadata.get("general.name") or path.stem
+
+    def set_speed(self, *, threads: int, read_threads: int, batch: int) -> None:
+        """Write with so many CPU threads, read with so many, so many tokens at once (1 to 512)."""
+        with self._lock:
+            self._check_open()
+            self._lib.llama_set_n_threads(self._llama.ctx, threads, read_threads)
+            self._batch = min(batch, _BATCH)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """See `Generator.count_tokens`."""
         return len(self.tokenize(messages))
+
+    def prepare(self, messages: Sequence[Message]) -> None:
+        """See `Generator.prepare`. What was computed is kept on disk, and the next start takes it from there."""
+        ask: tuple[Message, Message] = ({"role": "user", "content": "a"}, {"role": "user", "content": "b"})
+        first, second = (self.tokenize([*messages, each]) for each in ask)
+        tokens = first[: _same(first, second)]
+        if len(tokens) >= self.context_tokens:
+            raise InputError(
+                f"The standing part of the prompt has {len(tokens)} tokens, but {self.name} is open with a context of "
+                f"{self.context_tokens}.",
+                "Raise DATELINE_CONTEXT_TOKENS.",
+            )
+        with self._lock:
+            self._check_open()
+            if not tokens or any(kept == tokens for kept, _ in self._prefixes):
+                return
+            state = self._kept_states.read(tokens) if self._kept_states else None
+            try:
+                if state is None or not self._restore(tokens, state):
+                    self._read(tokens)
+                    state = self._state()
+                    if self._kept_states:
+                        self._kept_states.write(tokens, state)
+            except RuntimeError as error:
+                self._forget()
+                raise ModelError(f"{self.name} failed while reading: {error}.", "Run: rag doctor") from error
+            self._prefixes.append((tokens, state))
 
     def stream(
         self,
@@ -98,6 +153,7 @@ class LlamaGenerator:
         grammar: str | None = None,
         max_tokens: int = 160,
         stop: Event | None = None,
+        stops: Sequence[str] = (),
     ) -> Iterator[str]:
         """See `Generator.stream`. What the prompt shares with the one before is not computed again."""
         tokens = self.tokenize(messages)
@@ -107,35 +163,90 @@ class LlamaGenerator:
                 f"with a context of {self.context_tokens}.",
                 "Ask a shorter question, or raise DATELINE_CONTEXT_TOKENS.",
             )
-        with self._lock:
-            yield from self._decode(tokens, grammar, max_tokens, stop)
+        pieces = self._pieces(tokens, grammar, max_tokens, stop)
+        with closing(pieces):
+            yield from finish(pieces, name=self.name, stops=stops, stop=stop)
+
+    def _pieces(
+        self, tokens: list[int], grammar: str | None, max_tokens: int, stop: Event | None
+    ) -> Generator[str, None, None]:
+        """What a thread of its own writes: it holds the model, so whoever leaves this iterator holds up nobody."""
+        written: SimpleQueue[str | Exception | None] = SimpleQueue()
+        left = Event()
+
+        def halted() -> bool:
+            return left.is_set() or self._closed.is_set() or (stop is not None and stop.is_set())
+
+        def work() -> None:
+            try:
+                with self._lock:
+                    if not halted():
+                        for piece in self._decode(tokens, grammar, max_tokens, halted):
+                            written.put(piece)
+                written.put(None)
+            except Exception as error:  # raised again where the stream is read
+                written.put(error)
+
+        Thread(target=work, name="language model").start()
+        try:
+            while not (stop is not None and stop.is_set()):
+                try:
+                    piece = written.get(timeout=0.05)
+                except Empty:
+                    self._check_open()
+                    continue
+                if isinstance(piece, Exception):
+                    raise piece
+                if piece is None:
+                    self._check_open()
+                    return
+                yield piece
+        finally:
+            left.set()
 
     def logits(self, tokens: Sequence[int]) -> NDArray[np.single]:
         """Logits after the last of these tokens, float32 (vocabulary,); to compare with other implementations."""
         import numpy as np
 
         with self._lock:
-            self._llama.reset()
-            self._llama.eval(tokens)
-            pointer = self._lib.llama_get_logits_ith(self._llama.ctx, -1)
-            size = self._lib.llama_vocab_n_tokens(self._vocab)
-            return np.ctypeslib.as_array(pointer, shape=(size,)).copy()
+            self._check_open()
+            self._forget()
+            self._read(list(tokens))
+            return np.array(self._logits(-1))
+
+    def write_blindly(self, count: int) -> None:
+        """Go on by so many tokens one by one, whatever they say; to measure how long it takes."""
+        with self._lock:
+            self._check_open()
+            for _ in range(count):
+                self._eval([_likeliest(self._logits(-1))])
 
     def close(self) -> None:
-        """See `Generator.close`."""
-        # A stream that was left open must not keep the program from ending.
-        held = self._lock.acquire(timeout=10)
-        self._llama.close()
-        if held:
-            self._lock.release()
+        """See `Generator.close`. Streams that are open end with an error that says so."""
+        self._closed.set()
+        # Whoever computes ends within one batch. Freeing the model under it would crash, so rather it stays.
+        if self._lock.acquire(timeout=60):
+            try:
+                with self._words:
+                    self._llama.close()
+            finally:
+                self._lock.release()
 
-    def _decode(self, tokens: list[int], grammar: str | None, max_tokens: int, stop: Event | None) -> Iterator[str]:
-        chooser = _GrammarChooser(self._lib, self._vocab, grammar) if grammar is not None else None
+    def _check_open(self) -> None:
+        if self._closed.is_set():
+            raise ModelError(f"{self.name} was closed.", "Open it again.")
+
+    def _decode(
+        self, tokens: list[int], grammar: str | None, max_tokens: int, halted: Callable[[], bool]
+    ) -> Iterator[str]:
+        """Read the prompt and write the answer, character by whole character. The caller holds the lock."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        chooser = _GrammarChooser(self._lib, self._vocab, grammar) if grammar is not None else _likeliest
         written: list[int] = []
         try:
-            processors = self._lib.LogitsProcessorList([chooser]) if chooser else None
-            for token in self._llama.generate(tokens, temp=0.0, repeat_penalty=1.0, logits_processor=processors):
+            if not self._read(tokens, halted):
+                return
+            for token in self._write(tokens, chooser):
                 if self._lib.llama_vocab_is_eog(self._vocab, token):
                     break
                 raw = self._llama.detokenize([token], prev_tokens=tokens[-1:] + written)
@@ -143,19 +254,110 @@ class LlamaGenerator:
                 # A character may be spread over several tokens: it is given out when it is whole.
                 if piece := decoder.decode(raw):
                     yield piece
-                if len(written) >= max_tokens or (stop is not None and stop.is_set()):
+                if len(written) >= max_tokens or halted():
                     break
             if rest := decoder.decode(b"", final=True):
                 yield rest
         except RuntimeError as error:
-            self._llama.reset()
+            self._forget()
             raise ModelError(f"{self.name} failed while answering: {error}.", "Run: rag doctor") from error
         finally:
-            if chooser:
+            if isinstance(chooser, _GrammarChooser):
                 chooser.close()
 
+    def _read(self, tokens: list[int], halted: Callable[[], bool] = lambda: False) -> bool:
+        """Make the context hold just these tokens, with the logits after the last; False when halted on the way."""
+        keep = min(_same(self._held, tokens), len(tokens) - 1)
+        best = max((p for p in self._prefixes if tokens[: len(p[0])] == p[0]), key=lambda p: len(p[0]), default=None)
+        if keep < len(self._held) and not self._cut(keep):
+            keep = 0
+        if best and keep < len(best[0]) < len(tokens) and self._restore(*best):
+            keep = len(best[0])
+        for start in range(keep, len(tokens), self._batch):
+            if halted():
+                return False
+            self._eval(tokens[start : start + self._batch])
+        return True
+
+    def _write(self, tokens: list[int], choose: _Chooser) -> Iterator[int]:
+        """Token after token; what the text before suggests is tried several at a time, and kept as far as it is right.
+
+        Prompt lookup decoding: an answer about a text repeats its words, and checking some tokens at once costs
+        little more than writing one.
+        """
+        token, last = choose(self._logits(-1)), list(tokens)
+        while True:
+            yield token
+            last.append(token)
+            guesses = self._guess(last)
+            self._eval([token, *guesses], all_logits=True)
+            right = 0
+            token = choose(self._logits(0))
+            while right < len(guesses) and guesses[right] == token:
+                yield token
+                last.append(token)
+                right += 1
+                token = choose(self._logits(right))
+            if right < len(guesses):
+                self._cut(len(self._held) - len(guesses) + right)
+
+    def _guess(self, tokens: list[int]) -> list[int]:
+        """What followed the last tokens where they stood before; empty where they did not, or cannot be taken back."""
+        room = self.context_tokens - len(tokens)
+        if not self._lookup or self._is_recurrent or room < 1:
+            return []
+        return look_up(tokens, self._lookup)[:room]
+
+    def _eval(self, tokens: list[int], *, all_logits: bool = False) -> None:
+        batch = self._llama._batch
+        batch.set_batch(batch=tokens, n_past=len(self._held), logits_all=all_logits)
+        self._llama._ctx.decode(batch)
+        self._held += tokens
+
+    def _logits(self, row: int) -> NDArray[np.single]:
+        """Logits of a row of the last batch, float32 (vocabulary,); a view that the next batch overwrites."""
+        import numpy as np
+
+        pointer = self._lib.llama_get_logits_ith(self._llama.ctx, row)
+        return np.ctypeslib.as_array(pointer, shape=(self._lib.llama_vocab_n_tokens(self._vocab),))
+
+    def _cut(self, keep: int) -> bool:
+        """Drop all but the first tokens from the context; all, and False, where the model can drop no part."""
+        if keep and self._llama._ctx.kv_cache_seq_rm(0, keep, -1):
+            del self._held[keep:]
+            return True
+        self._forget()
+        return False
+
+    def _forget(self) -> None:
+        self._lib.llama_memory_clear(self._lib.llama_get_memory(self._llama.ctx), True)
+        self._held.clear()
+
+    def _state(self) -> bytes:
+        size = self._lib.llama_state_seq_get_size(self._llama.ctx, 0)
+        buffer = (ctypes.c_uint8 * size)()
+        return ctypes.string_at(buffer, self._lib.llama_state_seq_get_data(self._llama.ctx, buffer, size, 0))
+
+    def _restore(self, tokens: list[int], state: bytes) -> bool:
+        self._forget()
+        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        if not self._lib.llama_state_seq_set_data(self._llama.ctx, buffer, len(state), 0):
+            self._forget()
+            return False
+        self._held = list(tokens)
+        return True
+
     def tokenize(self, messages: Sequence[Message]) -> list[int]:
-        """The prompt that these messages become, as token ids, chat template included."""
+        """The prompt that these messages become, as token ids, chat template included.
+
+        Raises:
+            ModelError: the model was closed, or its template fails.
+        """
+        with self._words:
+            self._check_open()
+            return self._prompt(messages)
+
+    def _prompt(self, messages: Sequence[Message]) -> list[int]:
         template = self._llama.metadata.get("tokenizer.chat_template")
         messages = [message for message in messages if message["content"].strip()]
         if not template:
@@ -187,7 +389,9 @@ class LlamaGenerator:
         )
         marked = [{**message, "content": _shield(n)} for n, message in enumerate(messages)]
         try:
-            prompt = Jinja2ChatFormatter(template=template, eos_token=eos, bos_token=bos)(messages=marked).prompt
+            # Models that think do so unless the template is told otherwise; the others' do not know the word.
+            formatter = Jinja2ChatFormatter(template=template, eos_token=eos, bos_token=bos)
+            prompt = formatter(messages=marked, enable_thinking=False).prompt
         except (TemplateError, ValueError, TypeError) as error:
             if last:
                 raise ModelError(f"The chat template of {self.name} fails: {error}.", "Use another model.") from error
@@ -204,8 +408,46 @@ class LlamaGenerator:
         return tokens + list(self._llama.tokenize(prompt.encode(), add_bos=False, special=True))
 
 
+def library() -> Any:
+    """llama_cpp, set up before it is loaded for the first time.
+
+    Its threads wait for each other many times a token, by default spinning. Where anything else runs beside them,
+    that makes an answer ten and more times slower than waiting asleep (benchmarks/language_models.py), and OpenMP reads
+    how to wait only once, when it is loaded.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import llama_cpp
+
+    return llama_cpp
+
+
+def look_up(tokens: Sequence[int], most: int, longest: int = 3, shortest: int = 2) -> list[int]:
+    """What followed the last tokens where they stood before, at most so many; the longest and latest place counts.
+
+    Prompt lookup decoding, https://github.com/apoorvumang/prompt-lookup-decoding.
+    """
+    for size in range(min(longest, len(tokens) - 1), shortest - 1, -1):
+        tail = list(tokens[-size:])
+        for start in range(len(tokens) - size - 1, -1, -1):
+            if tokens[start] == tail[0] and list(tokens[start : start + size]) == tail:
+                return list(tokens[start + size : start + size + most])
+    return []
+
+
+def _same(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many tokens two prompts share from the beginning."""
+    return next(
+        (n for n, pair in enumerate(zip(first, second, strict=False)) if pair[0] != pair[1]),
+        min(len(first), len(second)),
+    )
+
+
+def _likeliest(scores: NDArray[np.single]) -> int:
+    return int(scores.argmax())
+
+
 class _GrammarChooser:
-    """A logits processor that leaves one token: the likeliest that the grammar admits.
+    """Chooses the likeliest token that a grammar admits, and goes on in the grammar.
 
     Checking the likeliest first, and the vocabulary only when it is rejected, is what llama.cpp's own sampling does;
     it makes a constrained token cost about as much as a free one.
@@ -218,7 +460,7 @@ class _GrammarChooser:
         if not self._sampler or not grammar.strip():
             raise ModelError("llama.cpp cannot parse the grammar of the answer.", "Correct prompts/answer.gbnf.")
 
-    def __call__(self, ids: NDArray[np.intc], scores: NDArray[np.single]) -> NDArray[np.single]:
+    def __call__(self, scores: NDArray[np.single]) -> int:
         import numpy as np
 
         token = int(scores.argmax())
@@ -229,9 +471,7 @@ class _GrammarChooser:
                 raise RuntimeError("the grammar admits no token")
             token = max(found, key=lambda t: (scores[t], -t))
         self._lib.llama_sampler_accept(self._sampler, token)
-        chosen = np.full_like(scores, -np.inf)
-        chosen[token] = 0.0
-        return chosen
+        return token
 
     def _admitted(self, scores: NDArray[np.single], tokens: NDArray[np.int64]) -> list[int]:
         import numpy as np
@@ -261,8 +501,7 @@ def requantise(path: Path, target: Path) -> None:
         ModelBroken: llama.cpp cannot read the file, or finds no room for the copy.
     """
     check_gguf(path)
-    import llama_cpp
-
+    llama_cpp = library()
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.ftype = llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0
     parameters.allow_requantize = True

@@ -1,9 +1,10 @@
-"""Finds out, in a child process, how a model can be run on this machine without crashing, and remembers it.
+"""Finds out, in a child process, how a model runs best on this machine without crashing, and remembers it.
 
 On some virtual machines llama.cpp's repacked weight buffers (AMX) end the process with a segmentation fault at the
-first decode. A crash in the child costs nothing; the same crash in the page would take it down without a word.
+first decode; on others they only slow it down. A crash in the child costs nothing; the same crash in the page would
+take it down without a word. Some seconds of reading and writing decide between the ways that run.
 
-    python -m rag.models.probe MODEL.gguf 1 [ADAPTER.gguf]     exits 0 when the model runs with extra buffers
+    python -m rag.models.probe MODEL.gguf 1 0     measures with extra buffers and any number of threads
 """
 
 from __future__ import annotations
@@ -14,15 +15,31 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from itertools import cycle, islice
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from rag.errors import ModelBroken, ModelCrashed
+from rag.models.machine import cores, processor
+from rag.models.states import file_key
 
-#: Seconds that a child may take to load the model and write eight tokens.
+if TYPE_CHECKING:
+    from rag.models.llama import LlamaGenerator
+
+#: Seconds that a child may take to load the model and to measure.
 LIMIT = 300.0
+#: Seconds that one measurement is meant to take, and how often it is taken. Of a rate the best counts, since something
+#: else may run beside the others; and another way than the usual one is taken only where it wins each time.
+_MEANT, _TURNS = 0.3, 3
+#: Tokens read and written for a usual answer: what is weighed where one way reads faster and another writes faster.
+USUAL = (300, 60)
+
+
+_Way = TypeVar("_Way")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +47,53 @@ class Probe:
     """How a model runs here.
 
     Attributes:
-        extra_buffers: whether llama.cpp's repacked weight buffers may be used.
+        extra_buffers: whether llama.cpp's repacked weight buffers are used.
+        threads: for writing; for reading.
+        batch: tokens read at once.
+        read_rate, write_rate: tokens a second.
+        busy: tasks that wanted a core of this machine meanwhile, for each that it has.
         detail: what was seen, for people.
     """
 
     extra_buffers: bool
+    threads: int
+    read_threads: int
+    batch: int
+    read_rate: float
+    write_rate: float
+    busy: float
     detail: str
 
+    @property
+    def seconds(self) -> float:
+        """Of a usual answer."""
+        return USUAL[0] / self.read_rate + USUAL[1] / self.write_rate
 
-def probe(path: Path, cache_dir: Path, *, adapter: Path | None = None, limit: float = LIMIT) -> Probe:
-    """The remembered result for this file, library and CPU, or that of a new try.
+
+def probe(path: Path, cache_dir: Path, *, threads: int = 0, limit: float = LIMIT) -> Probe:
+    """The remembered result for this file, library, processor and setting, or that of a new try.
+
+    Args:
+        threads: as many, and no others tried; 0 tries.
 
     Raises:
         ModelBroken: the file cannot be loaded.
         ModelCrashed: the child died, or did not end in time, with the safe setting too.
     """
-    remembered = cache_dir / "probes" / f"{_key(path, adapter)}.json"
+    remembered = cache_dir / "probes" / f"{_key(path, threads)}.json"
     with suppress(OSError, ValueError, TypeError):
-        return Probe(**json.loads(remembered.read_text(encoding="utf-8")))
-    first = _try(path, True, limit, adapter)
-    if first == "":
-        result = Probe(True, "runs with extra weight buffers")
-    elif (second := _try(path, False, limit, adapter)) == "":
-        result = Probe(False, f"extra weight buffers are off: with them the model {first}")
-    else:
+        found = Probe(**json.loads(remembered.read_text(encoding="utf-8")))
+        # What was seen on a busy machine is looked at again when it is not.
+        if found.busy <= 1 or _busy() > found.busy / 2:
+            return found
+    plain = _try(path, False, limit, threads)
+    extra = _try(path, True, limit, threads)
+    if isinstance(plain, str) and isinstance(extra, str):
         raise ModelCrashed(
-            f"The model {path.name} does not run on this machine: it {second}.",
+            f"The model {path.name} does not run on this machine: it {plain}.",
             "Use another with --model, or --model extracts; rag doctor says more.",
         )
+    result = _better(plain, extra)
     # A cache that cannot be written costs a new try at the next start, nothing else.
     with suppress(OSError):
         remembered.parent.mkdir(parents=True, exist_ok=True)
@@ -67,14 +103,33 @@ def probe(path: Path, cache_dir: Path, *, adapter: Path | None = None, limit: fl
     return result
 
 
-def _try(path: Path, extra_buffers: bool, limit: float, adapter: Path | None) -> str:
-    """Run the child; "" when all is well, else what happened.
+def _busy() -> float:
+    return os.getloadavg()[0] / cores() if hasattr(os, "getloadavg") else 0.0
+
+
+def _better(plain: Probe | str, extra: Probe | str) -> Probe:
+    if isinstance(plain, str):
+        assert isinstance(extra, Probe)
+        return _told(extra, f"extra weight buffers are on: without them the model {plain}")
+    if isinstance(extra, str):
+        return _told(plain, f"extra weight buffers are off: with them the model {extra}")
+    if extra.seconds < plain.seconds:
+        return _told(extra, f"extra weight buffers are on: {plain.seconds / extra.seconds:.1f} times as fast")
+    return _told(plain, f"extra weight buffers are off: {extra.seconds / plain.seconds:.1f} times as fast without")
+
+
+def _told(found: Probe, why: str) -> Probe:
+    speed = f"reads {found.read_rate:.0f} and writes {found.write_rate:.0f} tokens/s with {found.threads} threads"
+    return replace(found, detail=f"{speed}; {why}")
+
+
+def _try(path: Path, extra_buffers: bool, limit: float, threads: int) -> Probe | str:
+    """Run the child; what it measured, or what happened instead.
 
     Raises:
         ModelBroken: the child could not load the file.
     """
-    command = [sys.executable, "-m", "rag.models.probe", str(path), str(int(extra_buffers))]
-    command += [str(adapter)] if adapter else []
+    command = [sys.executable, "-m", "rag.models.probe", str(path), str(int(extra_buffers)), str(threads)]
     try:
         child = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=limit, check=False)
     except subprocess.TimeoutExpired:
@@ -83,40 +138,92 @@ def _try(path: Path, extra_buffers: bool, limit: float, adapter: Path | None) ->
         raise ModelBroken(child.stderr.strip(), "Fetch the file again, or name another with --model.")
     if child.returncode < 0:
         return f"crashed with signal {-child.returncode}"
-    return "" if child.returncode == 0 else f"failed: {child.stderr.strip()[-300:]}"
+    try:
+        return Probe(**json.loads(child.stdout))
+    except (ValueError, TypeError):
+        return f"failed: {child.stderr.strip()[-300:]}"
 
 
-def _key(path: Path, adapter: Path | None = None) -> str:
-    cpu = ""
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        cpu = "".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
-    parts = [version("llama-cpp-python"), cpu]
-    for file in (path, adapter) if adapter else (path,):
-        found = file.stat()
-        parts += [str(file.resolve()), str(found.st_size), str(found.st_mtime_ns)]
+def _key(path: Path, threads: int = 0) -> str:
+    parts = [version("llama-cpp-python"), processor(), str(cores()), str(threads), file_key(path)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
 
-def _child(path: str, extra_buffers: str, adapter: str = "") -> int:
+def measure(generator: LlamaGenerator, threads: int = 0) -> Probe:
+    """How fast the generator runs with all cores or half of them, and reading in large or small batches.
+
+    Args:
+        threads: as many, and no others tried; 0 tries.
+    """
+    words = generator.tokenize_text("The council said on Monday that the bridge would stay shut until spring. ")
+    busy = _busy()
+    # A first reading warms up, and tells how much can be read in the time.
+    _seconds_to_read(generator, list(islice(cycle(words), 16)), 0)
+    rough = 16 / _seconds_to_read(generator, list(islice(cycle(words), 16)), 1)
+    tokens = list(islice(cycle(words), max(32, min(256, int(rough * _MEANT)))))
+    usual = threads or cores()
+    others = [] if threads or usual == 1 else [usual // 2]
+    reads: dict[tuple[int, int], list[float]] = {}
+    writes: dict[int, list[float]] = {}
+    for turn in range(_TURNS):
+        for count, batch in ((usual, 512), (usual, 128), *((other, 512) for other in others)):
+            generator.set_speed(threads=count, read_threads=count, batch=batch)
+            reads.setdefault((count, batch), []).append(_seconds_to_read(generator, tokens, turn))
+            if batch == 512:
+                writes.setdefault(count, []).append(_seconds_to_write(generator, 8))
+    read_threads, batch = _winner(reads)
+    write_threads = _winner(writes)
+    return Probe(
+        extra_buffers=generator.extra_buffers,
+        threads=write_threads,
+        read_threads=read_threads,
+        batch=batch,
+        read_rate=len(tokens) / min(reads[read_threads, batch]),
+        write_rate=8 / min(writes[write_threads]),
+        busy=busy,
+        detail="",
+    )
+
+
+def _winner(seconds: dict[_Way, list[float]]) -> _Way:
+    """The first way, unless another was quicker in each turn; the quickest of those."""
+    usual, *others = seconds
+    better = [way for way in others if all(a < b for a, b in zip(seconds[way], seconds[usual], strict=True))]
+    return min(better, key=lambda way: min(seconds[way]), default=usual)
+
+
+def _seconds_to_read(generator: LlamaGenerator, tokens: list[int], turn: int) -> float:
+    # Another first token each time, so that nothing is taken from the time before.
+    started = time.perf_counter()
+    generator.logits([tokens[turn + 1], *tokens[1:]])
+    return time.perf_counter() - started
+
+
+def _seconds_to_write(generator: LlamaGenerator, count: int) -> float:
+    """Of so many tokens, each read alone, as writing does."""
+    started = time.perf_counter()
+    generator.write_blindly(count)
+    return time.perf_counter() - started
+
+
+def _child(path: str, extra_buffers: str, threads: str) -> int:
     from rag.models.llama import LlamaGenerator
 
     try:
         generator = LlamaGenerator(
             Path(path),
-            context_tokens=512,
+            context_tokens=768,
             extra_buffers=extra_buffers == "1",
-            lora_path=Path(adapter) if adapter else None,
         )
     except ModelBroken as error:
         sys.stderr.write(error.message)
         return 3
-    for _ in generator.stream([{"role": "user", "content": "Say what a passage is. " * 8}], max_tokens=8):
-        pass
+    sys.stdout.write(json.dumps(asdict(measure(generator, int(threads)))))
     return 0
 
 
 if __name__ == "__main__":
     code = _child(*sys.argv[1:])
+    sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)  # freeing the model is not what is probed
