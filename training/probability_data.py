@@ -21,6 +21,8 @@ from training.negatives import opposite, swapped_name
 from training.sources import HELD_OUT_FROM, Example, Guard, guard, held_out_articles, news, qamr, squad, words
 
 SETS = ("squad", "new_wiki", "reddit", "qamr", "realtimeqa")
+CHECKS = ("squad-dev", "realtimeqa-later")
+"""Sets that neither the reader nor the probability learned from: for measuring only."""
 BODY = 5_000
 """Characters of a news article that are indexed."""
 
@@ -35,7 +37,7 @@ class Asked:
         home: the article that holds the answer; several where only its words are known.
         spans: where the answers stand in the text of the home; empty where only the words are known.
         without: ask it where the home is left out.
-        made: "plain", "without", "changed", or how it was reworded.
+        made: "plain", "without", "changed", "unanswerable" (by its writer), or how it was reworded.
         group: no group is in both halves.
     """
 
@@ -94,10 +96,13 @@ def articles_and_questions(
 ) -> tuple[list[Article], list[Asked]]:
     """The articles of a set and what is asked about them: n plain questions, and those made from them."""
     rng = random.Random(f"{name} {seed}")
-    kept_out = guard(shared, repository)
-    articles, plain, examples = (_quiz if name == "realtimeqa" else _paragraphs)(name, shared, kept_out, n, rng)
+    kept_out = Guard([], []) if name in CHECKS else guard(shared, repository)
+    articles, plain, examples = (_quiz if "realtime" in name else _paragraphs)(name, shared, kept_out, n, rng)
     questions: list[Asked] = []
     for asked, example in zip(plain, examples, strict=True):
+        if not example.answers:
+            questions.append(asked)
+            continue
         questions += [asked, replace(asked, made="without", without=True)]
         if rng.random() < 0.5 and (other := reworded(asked.text, rng)):
             questions.append(replace(asked, made=other[0], text=other[1]))
@@ -114,8 +119,9 @@ def _paragraphs(
     if name == "qamr":
         examples = [e for e in qamr(data / "qamr") if e.answers]
     else:
-        path = data / ("squad-train-subset/train-subset.json.xz" if name == "squad" else f"squadshifts/{name}.json.xz")
-        examples = [e for e in squad(path, name) if e.answers]
+        files = {"squad": "squad-train-subset/train-subset", "squad-dev": "squad-dev/dev-v2.0"}
+        path = data / f"{files.get(name, f'squadshifts/{name}')}.json.xz"
+        examples = [e for e in squad(path, name) if e.answers or name == "squad-dev"]
     contexts = list(dict.fromkeys(e.context for e in examples))
     pages: dict[str, list[str]] = {}
     for number, context in enumerate(contexts):
@@ -141,11 +147,12 @@ def _paragraphs(
     for e in picked:
         id_, at, group = homes[e.context]
         answers = tuple(dict.fromkeys(e.context[a:b] for a, b in e.answers))
-        asked.append(Asked(e.question, answers, (id_,), tuple((a + at, b + at) for a, b in e.answers), group))
+        spans = tuple((a + at, b + at) for a, b in e.answers)
+        asked.append(Asked(e.question, answers, (id_,), spans, group, "plain" if spans else "unanswerable"))
     return articles, asked, picked
 
 
-PAGES = {"squad": 14, "new_wiki": 16, "reddit": 300, "qamr": 60}
+PAGES = {"squad-dev": 8, "squad": 14, "new_wiki": 16, "reddit": 300, "qamr": 60}
 """Pages, posts and bundles of sentences that are indexed."""
 
 
@@ -153,12 +160,16 @@ def _quiz(
     name: str, shared: Path, kept_out: Guard, n: int, rng: random.Random
 ) -> tuple[list[Article], list[Asked], list[Example]]:
     """News-quiz questions asked before the held-out weeks, with the articles that a search gave for them."""
-    known, questions = news(shared / f"data/{name}")
-    forbidden = held_out_articles(questions) | _kept_apart(shared)
+    known, questions = news(shared / "data/realtimeqa")
+    later = name in CHECKS
+    forbidden = set() if later else held_out_articles(questions) | _kept_apart(shared)
     usable = [
         q
         for q in questions
-        if q.asked < HELD_OUT_FROM and q.supported_by and not kept_out.asks(q.question) and len(q.answers[0]) > 2
+        if (q.asked >= HELD_OUT_FROM) == later
+        and q.supported_by
+        and not kept_out.asks(q.question)
+        and len(q.answers[0]) > 2
     ]
     picked = rng.sample(usable, n)
     articles: dict[str, Article] = {}
@@ -229,7 +240,7 @@ def label(found: Found, article_id: str, start: int, end: int, text: str) -> int
     supporting article. A sentence that holds the words elsewhere may or may not.
     """
     asked = found.asked
-    if asked.made == "changed":
+    if asked.made in ("changed", "unanswerable"):
         return 0
     holds = _holds(text, asked.answers)
     if asked.without:
@@ -241,9 +252,9 @@ def label(found: Found, article_id: str, start: int, end: int, text: str) -> int
     return (1 if article_id in asked.home else None) if holds else 0
 
 
-def load(folder: Path) -> Iterator[Found]:
-    """What was collected."""
-    for name in SETS:
+def load(folder: Path, names: tuple[str, ...] = SETS) -> Iterator[Found]:
+    """What was collected of the sets."""
+    for name in names:
         path = folder / f"{name}.pickle"
         if path.exists():
             with path.open("rb") as file:
@@ -254,10 +265,13 @@ def main() -> None:
     """Collect the sets named, or all."""
     import argparse
 
+    # Under its own name, so that what is pickled can be loaded from elsewhere.
+    from training.probability_data import collect
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--sets", nargs="*", default=SETS)
+    parser.add_argument("--sets", nargs="*", default=[*SETS, *CHECKS])
     parser.add_argument("--n", type=int, default=120, help="plain questions of each set")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
