@@ -21,6 +21,7 @@ import numpy as np
 
 from rag.answering.finding import FEATURES, features, quotable
 from rag.evaluation.metrics import wilson
+from rag.language.parts import bare
 from rag.models.kinds import shipped_kinds
 from rag.types import Query
 from training.probability_data import CHECKS, Found, label, load
@@ -58,7 +59,7 @@ def rows_of(found: Sequence[Found]) -> Rows:
         rows = quotable(each.hits)
         if not rows:
             continue
-        query = Query(each.asked.text, kind=kinds.classify(each.asked.text).name)
+        query = Query(bare(each.asked.text), kind=kinds.classify(each.asked.text).name)
         x.append(features(query, rows))
         labels = [
             label(each, row.hit.passage.article.id, row.sentence.start, row.sentence.end, row.text) for row in rows

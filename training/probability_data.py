@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
+from rag.language.parts import bare
 from rag.types import Article, Hit, Query
 from training.kinds_data import with_typos
 from training.negatives import opposite, swapped_name
@@ -224,7 +225,7 @@ def collect(name: str, shared: Path, repository: Path, n: int, out: Path, seed: 
     with Retriever.open(settings=settings, embedder=embedder) as retriever:
         for number, asked in enumerate(questions, 1):
             lacking = tuple(s for s in sources if s not in asked.home) if asked.without else ()
-            query = Query(asked.text, k=settings.k, sources=lacking)
+            query = Query(bare(asked.text), k=settings.k, sources=lacking)
             hits = retriever.search(query)
             found.append(Found(name, asked, read(query, hits, reader)))
             if number % 25 == 0 or number == len(questions):
