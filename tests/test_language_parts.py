@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.language.parts import asked, parts
+from rag.language.parts import asked, bare, parts
 
 
 @pytest.mark.parametrize(
@@ -124,3 +124,22 @@ def test_two_thousand_characters_of_background_do_not_hide_the_question() -> Non
     found, context = asked(f"{told}Who paid for the quay?")
     assert found == "Who paid for the quay?"
     assert len(context) > 1900
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("do you know who built the tower", "who built the tower?"),
+        ("I'd like to know when the tower opened.", "when the tower opened?"),
+        ("Please tell me, in which year was it sold?", "in which year was it sold?"),
+        ("Hi, could you tell me why it closed?", "why it closed?"),
+        ("who built it", "who built it?"),
+        ("Who built it?", "Who built it?"),
+        ("Tell me about the tower.", "Tell me about the tower."),
+        ("Do you know the mayor?", "Do you know the mayor?"),
+        ("Name the mediators.", "Name the mediators."),
+        ("length of the border", "length of the border"),
+    ],
+)
+def test_polite_words_before_a_question_go(question: str, expected: str) -> None:
+    assert bare(question) == expected

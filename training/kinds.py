@@ -19,7 +19,7 @@ from rag.language.words import words
 from rag.models.kinds import KINDS, KindClassifier, Lexicon, features
 from training.kinds_data import COARSE, labelled, training_questions, trec_kind, trec_lines
 
-BUCKETS = 1 << 14
+BUCKETS = 1 << 15
 COARSE_CLUSTERS, FINE_CLUSTERS = 64, 512
 COMMON = 500
 """Words that the frame of a question keeps."""

@@ -66,8 +66,9 @@ _HEADS = {
         (
             "person",
             """person man woman actor actress singer president politician player author writer king queen emperor
-            philosopher scientist leader minister mp senator candidate figure friend pundit billionaire artist rapper comedian star footballer boss governor general
-            celebrity composer musician director athlete judge poet explorer chancellor mayor coach pope presenter""",
+            philosopher scientist leader minister mp senator candidate figure friend pundit billionaire
+            artist rapper comedian star footballer boss governor general celebrity composer musician director athlete
+            judge poet explorer chancellor mayor coach pope presenter""",
         ),
         ("date", "year month day date century decade time weekday season era"),
         (
@@ -93,7 +94,7 @@ _FIRST_WORDS = (
                     r"how (?:did|does) .* (?:describe|respond|react|feel about|view)\b|"
                     r"who (?:said|claimed|argued|described|stated) "),
     ("compare", r".*\bdifferences? between\b|how (?:do|does|did|is|was|are) .* (?:differ|compare)\b"),
-    ("why", r"why\b|what (?:caused|led to|is the reason|was the reason|made|is the cause|was the cause)\b|for what reason"),
+    ("why", r"why\b|what (?:caused|led to|made|(?:is|was) the (?:reason|cause))\b|for what reason"),
     ("summary", r"what happen(?:s|ed) (?:in|to|at|during|when|after)\b"),
     ("list", _SEVERAL.pattern),
     ("number", r"how (?:many|much|long|old|far|big|large|tall|high|fast|often|wide|deep|heavy)\b|"

@@ -25,6 +25,13 @@ _JOINT = re.compile(r"\s*(?:[,;]\s*(?:and|but|or)?|\b(?:and|but|or))\s+(?:also\s
 _AND = re.compile(r"and|but|or", re.I)
 _RELATIVE = re.compile(r"(?:who|whom|whose|which|where|when)\b(?! (?:did|does|do|was|is|were|are) )", re.I)
 _PRONOUN = r"(?:he|she|it|they|there|anyone|anybody|someone|that|this|those|these|any)"
+_OPENER = re.compile(
+    r"(?:(?:hi|hello|please|so|ok|okay|well|and|but|sorry|pls|excuse me)\b[ ,!]*)*"
+    r"(?:(?:(?:do|does|can|could|would|will) (?:you|anyone|anybody|somebody|we) )?(?:please )?(?:happen to )?"
+    r"(?:know|tell me|say|find out|look up|remind me)|i(?:['’]d| would) (?:like|love) to (?:know|find out)|"
+    rf"i (?:want|need) to know|i wonder|i was wondering|any idea|is it known)[,:]? (?={_WH})",
+    re.I,
+)
 _AGAIN = re.compile(
     r"(?:say|tell|name|list|explain|give|describe|summari[sz]e|compare|state)\b "
     r"(?:me|the|all|every|who|what|when|where|why|how|which)\b",
@@ -104,6 +111,18 @@ def asked(question: str) -> tuple[str, str]:
         told_before = [s for j, s in enumerate(told[:i]) if j not in asking and not _LEANS.match(s)]
         found.append(_resolved(told[i], told_before[-1]) if told_before else told[i])
     return " ".join(found), context
+
+
+def bare(question: str) -> str:
+    """A question without the polite words before its question word, and with a question mark if it has one.
+
+    "do you know who built the tower" gives "who built the tower?". Models that learned from plain questions read such a
+    one better; what begins with no question word is unchanged.
+    """
+    told = question.strip()
+    if opener := _OPENER.match(told):
+        told = told[opener.end() :]
+    return f"{told.rstrip(' ?.!')}?" if _WORD.match(told) else told
 
 
 def _sentences(text: str) -> list[str]:

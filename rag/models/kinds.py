@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import dropwhile, takewhile
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -22,16 +21,12 @@ from rag.errors import ModelBroken, ModelMissing
 from rag.language.parts import asked
 from rag.language.words import words
 from rag.resources import resource
+from rag.types import FACTOID_KINDS, OPEN_KINDS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: Kinds whose answer is a few words of an article, then those whose answer is sentences, a list, a yes or a count.
-FACTOID_KINDS: Final = ("person", "place", "date", "number", "entity", "definition")
-OPEN_KINDS: Final = (
-    "why", "how", "list", "summary", "compare", "attribution", "consequence", "yesno", "count",
-)  # fmt: skip
 KINDS: Final = FACTOID_KINDS + OPEN_KINDS
 #: Words of a question that are looked at, from its start and from its end.
 LONGEST = 48
@@ -108,7 +103,7 @@ def features(question: str, lexicon: Lexicon, buckets: int) -> tuple[list[int], 
 
     Returns:
         Buckets without repeats, and their values, positive: each group of features (runs of words, runs of the frame,
-        pieces of words, clusters, what is asked for) has length 1 before two that share a bucket are added up.
+        pieces of words, clusters) has length 1 before two that share a bucket are added up.
     """
     told = [_shape(word) for word in words(asked(question)[0])]
     if len(told) > LONGEST:
@@ -118,7 +113,6 @@ def features(question: str, lexicon: Lexicon, buckets: int) -> tuple[list[int], 
         "f": _runs(_frame(told, lexicon.common), 5),
         "c": _pieces(told),
         "k": _clusters(told, lexicon),
-        "h": _head(told, lexicon),
     }
     found: dict[int, float] = {}
     for name, group in groups.items():
@@ -144,7 +138,7 @@ def _shape(word: str) -> str:
 
 
 def _frame(told: Sequence[str], common: frozenset[str]) -> list[str]:
-    """The common words in order, each run of others a gap, of which only a last plural shows: "which _s did _ say"."""
+    """The common words in order, each run of others one gap; a plural shows: "which _s did _ say"."""
     frame: list[str] = []
     for word in told:
         if word in common:
@@ -156,19 +150,6 @@ def _frame(told: Sequence[str], common: frozenset[str]) -> list[str]:
         else:
             frame.append(gap)
     return frame
-
-
-def _head(told: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
-    """What the last "which" or "what" asks for: the last of the first words after it that are not common."""
-    at = max((i for i, word in enumerate(told) if word in ("which", "what")), default=None)
-    if at is None:
-        return
-    run = list(dropwhile(lambda word: word in lexicon.common, told[at + 1 :]))
-    run = list(takewhile(lambda word: word not in lexicon.common, run))
-    if run:
-        yield run[-1]
-        yield from map(str, lexicon.clusters.get(run[-1], ()))
-    yield " ".join(told[at + 1 : at + 2])
 
 
 def _runs(tokens: Sequence[str], longest: int) -> Iterator[str]:
