@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rag.errors import IndexBusy, IndexCorrupted, IndexMismatch, IndexMissing, IndexWriteError
+from rag.language.scripts import search_tokens
 from rag.types import Article, ArticleMeta, Passage, Sentence, Span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FORMAT = "2"
+FORMAT = "3"
 #: Weight of a match in the title in BM25, against 1 in the passage.
 TITLE_WEIGHT = 0.3
 #: Earlier versions kept of one article.
@@ -52,8 +53,12 @@ CREATE TABLE IF NOT EXISTS passages (
   start INTEGER NOT NULL, end INTEGER NOT NULL, sentences TEXT NOT NULL DEFAULT '[]', vectors BLOB NOT NULL DEFAULT x''
 );
 CREATE INDEX IF NOT EXISTS passages_article ON passages (article);
+"""
+#: The third column holds the terms of words of other than Latin letters, which the tokenizer cannot cut itself; with
+#: vowel signs counted as letters it keeps them whole.
+_TEXT_TABLE = """
 CREATE VIRTUAL TABLE IF NOT EXISTS passages_text USING fts5 (
-  title, text, tokenize='porter unicode61 remove_diacritics 2'
+  title, text, terms, tokenize="porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 );
 """
 
@@ -385,16 +390,17 @@ class Store:
         with _sqlite_errors(self.layout):
             if allowed is None:
                 found = self._db.execute(
-                    f"SELECT rowid, -bm25(passages_text, {TITLE_WEIGHT}, 1)"
+                    f"SELECT rowid, -bm25(passages_text, {TITLE_WEIGHT}, 1, 1)"
                     " FROM passages_text WHERE passages_text MATCH ?"
-                    f" ORDER BY bm25(passages_text, {TITLE_WEIGHT}, 1), rowid LIMIT ?",
+                    f" ORDER BY bm25(passages_text, {TITLE_WEIGHT}, 1, 1), rowid LIMIT ?",
                     (query, n),
                 ).fetchall()
                 return [(int(row), float(score)) for row, score in found]
             allowed_rows = set(allowed.tolist())
             ordered = self._db.execute(
-                f"SELECT rowid, -bm25(passages_text, {TITLE_WEIGHT}, 1) FROM passages_text WHERE passages_text MATCH ?"
-                f" ORDER BY bm25(passages_text, {TITLE_WEIGHT}, 1), rowid",
+                f"SELECT rowid, -bm25(passages_text, {TITLE_WEIGHT}, 1, 1)"
+                " FROM passages_text WHERE passages_text MATCH ?"
+                f" ORDER BY bm25(passages_text, {TITLE_WEIGHT}, 1, 1), rowid",
                 (query,),
             )
             kept: list[tuple[int, float]] = []
@@ -490,6 +496,7 @@ class Writer:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.executescript(_SCHEMA)
+                connection.execute(_TEXT_TABLE)
                 _add_columns(connection)
                 manifest = store.manifest()
                 self._generation = int(manifest.get("generation", 0))
@@ -503,6 +510,9 @@ class Writer:
                     if path != self._layout.vectors(self._generation):
                         path.unlink()  # left by a process that died before its commit
                 connection.execute("BEGIN IMMEDIATE")
+                if self._rebuild:  # an older format cut its words in another way
+                    connection.execute("DROP TABLE passages_text")
+                    connection.execute(_TEXT_TABLE)
             except BaseException:
                 connection.close()
                 raise
@@ -565,8 +575,10 @@ class Writer:
                     "INSERT INTO passages (article, start, end, sentences, vectors) VALUES (?, ?, ?, ?, ?)", position
                 )
                 rows.append(int(added.lastrowid or 0))
-                content = (rows[-1], article.title, passage.text)
-                db.execute("INSERT INTO passages_text (rowid, title, text) VALUES (?, ?, ?)", content)
+                content = (
+                    rows[-1], article.title, passage.text, search_tokens(f"{article.title}\n{passage.text}"),
+                )  # fmt: skip
+                db.execute("INSERT INTO passages_text (rowid, title, text, terms) VALUES (?, ?, ?, ?)", content)
         self._added.append((np.array(rows, dtype=np.int64), vectors))
 
     def put_version(self, article: Article) -> None:

@@ -7,8 +7,11 @@ import unicodedata
 from functools import cache, lru_cache
 from typing import Any
 
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+from rag.language.scripts import plain, terms
+
 _PLAIN = str.maketrans({"ı": "i", "’": "'", "‘": "'", "ʼ": "'", "`": "'"})
+#: Marks below this one are accents and points that folding drops; those above are vowels of Indic and Asian scripts.
+_FIRST_VOWEL_SIGN = "\u0900"
 
 #: Words that carry no content of their own in a question or a claim.
 STOP_WORDS = frozenset(
@@ -22,14 +25,22 @@ STOP_WORDS = frozenset(
 
 
 def fold(text: str) -> str:
-    """Lower case without diacritics and with plain apostrophes: "Türkiye" becomes "turkiye", "O’Brien" "o'brien"."""
+    """Lower case without diacritics and with plain apostrophes: "Türkiye" becomes "turkiye", "O’Brien" "o'brien".
+
+    Arabic and Hebrew lose their points, and the alefs become one; vowel signs of other scripts stay; digits become
+    those from 0 to 9.
+    """
+    if text.isascii():
+        return text.translate(_PLAIN).casefold()
     decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN))
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
+    kept = (c for c in decomposed if c >= _FIRST_VOWEL_SIGN or not unicodedata.combining(c))
+    bare = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in kept)
+    return unicodedata.normalize("NFC", bare).casefold()
 
 
 def words(text: str) -> list[str]:
     """Folded words and numbers in order; a possessive 's is dropped."""
-    return [re.sub(r"'s?$", "", word) for word in _WORD.findall(fold(text))]
+    return [re.sub(r"'s?$", "", word) for word in _word().findall(fold(text))]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -40,8 +51,16 @@ def stem(word: str) -> str:
 
 
 def content_stems(text: str) -> list[str]:
-    """Stems of the words that carry content, in order, repeats kept."""
-    return [stem(word) for word in words(text) if word not in STOP_WORDS]
+    """Stems of the words that carry content, in order, repeats kept; of other scripts see `rag.language.scripts`."""
+    kept = [word for word in words(text) if word not in STOP_WORDS]
+    return [term for word in kept for term in ((stem(word),) if plain(word) else terms(word))]
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    """A word: letters and digits, with the vowel signs of its script, which `\\w` leaves out."""
+    marks = "".join(c for c in map(chr, range(ord(_FIRST_VOWEL_SIGN), 0xAC00)) if unicodedata.category(c)[0] == "M")
+    return re.compile(rf"[^\W_][^\W_{marks}]*(?:[{marks}]+[^\W_]*)*(?:'[^\W_]+)*")
 
 
 @cache

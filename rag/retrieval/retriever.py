@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from rag.errors import InputError
 from rag.indexing.build import IndexStatus, build_settings, status_of
 from rag.indexing.store import ArticleRow, Store, StoredPassage
+from rag.language.scripts import plain, terms
 from rag.language.words import STOP_WORDS, words
 from rag.models.embedder import Embedder, SentenceTransformerEmbedder
 from rag.models.rerank import Reranker, open_reranker
@@ -302,7 +303,11 @@ def _nearness(asked: date, published: date | None) -> float:
 
 
 def match_expression(question: str) -> str:
-    """The question as an FTS5 expression: its content words, each quoted, joined by OR."""
+    """The question as an FTS5 expression: its content words, each quoted, joined by OR.
+
+    A word of other than Latin letters stands for the terms that the index has of it, see `rag.language.scripts`.
+    """
     tokens = words(question)[:200]
     kept = [token for token in tokens if token not in STOP_WORDS] or tokens
-    return " OR ".join(f'"{token}"' for token in dict.fromkeys(kept))
+    found = [term for token in kept for term in ((token,) if plain(token) else terms(token))]
+    return " OR ".join(f'"{term}"' for term in dict.fromkeys(found))
