@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from rag.errors import IndexCorrupted, RagError
 from rag.indexing.build import build_index, index_status
+from rag.indexing.store import Store
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
 from rag.types import Article
@@ -84,7 +86,7 @@ def test_one_damaged_page_costs_what_was_on_it(
         if missing:
             assert list(settings.index_dir.glob("damaged-*/index.sqlite")), "the damaged one is kept"
     # Most pages hold one article or none; the few at the root of the table cost more.
-    assert sorted(kept)[len(kept) // 4] >= len(TEXTS) - 2, kept
+    assert sorted(kept)[len(kept) // 2] >= len(TEXTS) - 3, kept
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
@@ -128,6 +130,10 @@ def test_a_sound_index_is_rebuilt_without_a_loss_and_open_readers_go_on(
         build_index([Article("new", "Title", "a b", origin="/new")], settings, embedder=letters)
         assert reader.article("new").text == "a b", "a reader that was open takes up what was swapped in"
     assert not list(settings.index_dir.glob("damaged-*"))
+    build_index([Article("new", "Title", "a b c", origin="/new")], settings, embedder=letters)
+    build_index([], settings, embedder=letters, rebuild=True)
+    with closing(Store.open(settings.index_dir)) as store:
+        assert [version.text for version in store.versions("new")] == ["a b"], "what was said before is kept"
     assert len(list(settings.index_dir.glob("vectors-*.faiss"))) == 1
 
 

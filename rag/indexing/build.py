@@ -309,8 +309,7 @@ class _Run:
         at = 0
         for article, passages in waiting:
             self._forget(article.id)
-            if not self.rebuild:
-                self._keep_version(article)
+            self._keep_version(article)
             values = signature(article.text)
             like = self._finder.find(article, values)
             repeats = like.id if like and not like.differences else None

@@ -26,6 +26,7 @@ _PAGE, _HEADER = 4096, 100
 #: Rows of articles that can be on one page at most: each has a hash of 64 digits.
 _ROWS_PER_PAGE = 40
 _COLUMNS = "id, title, text, source, published, url, author, origin, content_hash"
+_VERSION = "article_id, title, text, published, content_hash, replaced_at"
 
 
 @dataclass(slots=True)
@@ -71,6 +72,11 @@ class Salvage:
             if unreadable or not last:
                 self.damaged = True
                 self._lose(str(self.layout.rows), "not all names of its articles can be read")
+
+    def versions(self) -> list[tuple[Any, ...]]:
+        """The rows of earlier versions, oldest first, up to the first that cannot be read."""
+        with closing(self._open()) as db:
+            return list(_tolerant(db, f"SELECT {_VERSION} FROM versions ORDER BY row"))
 
     def _lose(self, name: str, reason: str) -> None:
         self.lost.append(
@@ -149,6 +155,8 @@ def rebuild_index(
         report = build_index(
             salvage.articles(), replace(settings, index_dir=beside / "index"), embedder=embedder, progress=progress
         )
+        with closing(connect(beside / "index" / layout.rows.name)) as db:
+            db.executemany(f"INSERT INTO versions ({_VERSION}) VALUES (?, ?, ?, ?, ?, ?)", salvage.versions())
         if salvage.damaged:
             _keep(layout)
         _swap(Layout(beside / "index"), layout)

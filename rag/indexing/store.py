@@ -572,7 +572,7 @@ class Writer:
     def put_version(self, article: Article) -> None:
         """Keep an article as an earlier version of the one with its id; of many the oldest go."""
         db = self.store._db
-        with _write_errors(self._layout):
+        with write_errors(self._layout):
             db.execute(
                 "INSERT INTO versions (article_id, title, text, published, content_hash, replaced_at)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
@@ -589,7 +589,7 @@ class Writer:
 
     def drop_versions(self, article_id: str) -> None:
         """Forget the earlier versions of an article that is deleted."""
-        with _write_errors(self._layout):
+        with write_errors(self._layout):
             self.store._db.execute("DELETE FROM versions WHERE article_id = ?", (article_id,))
 
     def touch(self, article_id: str, origin: str) -> None:
