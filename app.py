@@ -7,7 +7,7 @@ from rag.errors import InputError
 from rag.page.desk import MOST_BYTES, MOST_FILES, Desk
 from rag.page.guard import LOCAL, Guard, bare_host
 from rag.page.people import People, read_people
-from rag.page.server import bind, gradio_app, run
+from rag.page.server import bind, gradio_app, keep_uploads_in, run
 from rag.page.view import STATIC, build
 from rag.settings import Settings
 
@@ -55,6 +55,7 @@ def serve(settings: Settings, *, open_browser: bool = False, fetch: bool = False
     with bind(settings.host, settings.port) as listening:
         desk = Desk(settings, fetch=fetch)
         try:
+            keep_uploads_in(settings.data_dir / "uploads")
             page = build(desk).queue(default_concurrency_limit=4)
             app, inner = gradio_app(
                 page,

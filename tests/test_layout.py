@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LEVELS = [
-    {"types", "errors", "settings", "resources", "offline", "escapes", "__init__"},
+    {"types", "errors", "settings", "resources", "offline", "escapes", "jsonform", "__init__"},
     {"language"},
     {"articles", "models"},
     {"indexing"},

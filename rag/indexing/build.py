@@ -101,7 +101,7 @@ def build_index(
         embedder: default: the model that the settings name.
         inputs: the files, folders and URLs that the items come from; `prune` looks at nothing else.
         prune: delete articles that came from `inputs` earlier and are no longer there. What was refused stays.
-        rebuild: split and embed everything anew, what is in the index included; swapped in at the end, in one commit.
+        rebuild: split and embed anew what is in the index, beside it, and swap that in, before the items are read.
         progress: called after each article.
 
     Raises:
@@ -109,32 +109,33 @@ def build_index(
         ModelMissing, ModelBroken: the embedding model cannot be used.
         SettingsError: the passages are longer than the model reads.
     """
+    from rag.indexing.repair import Rebuilt, rebuild_index  # which builds with this function
+
     started = time.perf_counter()
     if embedder is None:
         if settings.embedding_model == PACKAGED_EMBEDDING_MODEL:
             verify_packaged_model()
         embedder = SentenceTransformerEmbedder(settings.embedding_model)
     check_passage_tokens(embedder, settings.passage_tokens)
+    rebuilt = rebuild_index(settings, embedder, progress) if rebuild else Rebuilt()
     items = _read_ahead(items, progress)
-    with Writer(settings.index_dir, build_settings(embedder, settings), rebuild=rebuild) as writer:
-        run = _Run(writer, embedder, settings, rebuild, progress)
-        if rebuild:
-            run.renew_all()
+    with Writer(settings.index_dir, build_settings(embedder, settings)) as writer:
+        run = _Run(writer, embedder, settings, progress)
         for item in items:
             run.take(item)
         run.embed()
         pruned = run.prune(inputs) if prune else ()
-        if run.changed or pruned or rebuild or not writer.committed:
+        if run.changed or pruned or not writer.committed:
             writer.commit()
         return IndexReport(
             tuple(run.added),
             tuple(run.replaced),
             tuple(run.unchanged),
             pruned,
-            tuple(run.refusals),
+            (*rebuilt.lost, *run.refusals),
             tuple(run.near_duplicates),
             tuple(run.renamed),
-            run.passages,
+            rebuilt.passages + run.passages,
             time.perf_counter() - started,
             tuple(run.updates),
         )
@@ -166,7 +167,7 @@ def delete_articles(ids: Iterable[str], settings: Settings, *, embedder: Embedde
         IndexBusy, IndexMismatch, IndexCorrupted, IndexWriteError.
     """
     with Writer(settings.index_dir, build_settings(embedder, settings)) as writer:
-        run = _Run(writer, embedder, settings, False, None)
+        run = _Run(writer, embedder, settings, None)
         gone = tuple(id_ for id_ in ids if id_ in run.known)
         for id_ in gone:
             run.drop(id_)
@@ -219,10 +220,9 @@ class _Run:
         writer: Writer,
         embedder: Embedder,
         settings: Settings,
-        rebuild: bool,
         progress: Callable[[Progress], None] | None,
     ) -> None:
-        self.writer, self.embedder, self.settings, self.rebuild = writer, embedder, settings, rebuild
+        self.writer, self.embedder, self.settings = writer, embedder, settings
         self._progress = progress
         self.known = writer.store.hashes()
         self._identity = Identity(self.known, writer.store.addresses(), self._article)
@@ -239,14 +239,6 @@ class _Run:
         self.near_duplicates: list[tuple[str, str]] = []
         self.updates: list[tuple[str, str, str]] = []
         self.renamed: list[tuple[str, str]] = []
-
-    def renew_all(self) -> None:
-        """Split and embed every stored article anew."""
-        for id_ in self.known:
-            if article := self.writer.store.article(id_):
-                self._enqueue(article)
-                self._step("rebuilding")
-        self.embed()
 
     def take(self, item: Article | Refusal) -> None:
         """Deal with one item of the stream."""
@@ -317,8 +309,7 @@ class _Run:
         at = 0
         for article, passages in waiting:
             self._forget(article.id)
-            if not self.rebuild:
-                self._keep_version(article)
+            self._keep_version(article)
             values = signature(article.text)
             like = self._finder.find(article, values)
             repeats = like.id if like and not like.differences else None
@@ -342,7 +333,7 @@ class _Run:
                 self.updates.append((article.id, like.id, ", ".join(changes)))
         self.passages += at
         self.changed = True
-        if not self.rebuild and self.writer.pending >= max(COMMIT_PASSAGES, self.writer.committed // 4):
+        if self.writer.pending >= max(COMMIT_PASSAGES, self.writer.committed // 4):
             self.writer.commit()
 
     def _keep_version(self, article: Article) -> None:

@@ -12,7 +12,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ TITLE_WEIGHT = 0.3
 #: Earlier versions kept of one article.
 MOST_VERSIONS = 20
 REBUILD = "Run: rag index --rebuild"
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS articles (
   row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, origin TEXT NOT NULL, title TEXT NOT NULL,
@@ -148,9 +148,11 @@ class Store:
     Not safe for use by several threads at once: the caller holds a lock.
     """
 
-    def __init__(self, layout: Layout, connection: sqlite3.Connection) -> None:
+    def __init__(self, layout: Layout, connection: sqlite3.Connection, built: BuildSettings | None = None) -> None:
         self.layout = layout
         self._db = connection
+        self._built = built
+        self._inode = layout.rows.stat().st_ino
         self._generation = -1
         self._vectors: Any = None
 
@@ -171,10 +173,10 @@ class Store:
             raise IndexMissing(
                 f"There is no index in {folder}.", "Run: rag index PATH (or: rag index --sample, for the bundled one)"
             )
-        store = cls(layout, _connect(layout.rows))
+        store = cls(layout, _connect_to_read(layout), built)
         try:
             with store._reading():
-                if "generation" not in (manifest := store.manifest()):
+                if not (manifest := store.manifest()):
                     raise IndexMissing(
                         f"The index in {folder} is empty: its first run did not finish.", "Run: rag index PATH"
                     )
@@ -191,6 +193,7 @@ class Store:
         Raises:
             IndexCorrupted: its vectors are damaged.
         """
+        self._follow_swap()
         for attempt in range(20):
             manifest = self.manifest()
             generation = int(manifest["generation"])
@@ -208,6 +211,16 @@ class Store:
             self._generation = generation
             return
 
+    def _follow_swap(self) -> None:
+        """Open the rows anew when a rebuilt index was put in their place."""
+        with suppress(OSError):
+            if (inode := self.layout.rows.stat().st_ino) != self._inode:
+                with _sqlite_errors(self.layout):
+                    self._db.close()
+                    self._db = _connect_to_read(self.layout)
+                    _compare(self.manifest(), self._built)
+                self._inode, self._generation = inode, -1
+
     def close(self) -> None:
         """Close the files."""
         self._db.close()
@@ -215,9 +228,24 @@ class Store:
     # ---------------------------------------------------------------- reading
 
     def manifest(self) -> dict[str, str]:
-        """What the index was built with, and its current generation."""
+        """What the index was built with, and its current generation; {} before the first commit.
+
+        Raises:
+            IndexCorrupted: an entry is missing or of another kind.
+        """
         with _sqlite_errors(self.layout):
-            return dict(self._db.execute("SELECT key, value FROM manifest"))
+            found = dict(self._db.execute("SELECT key, value FROM manifest"))
+            if not found and not self._db.execute("SELECT 1 FROM articles LIMIT 1").fetchone():
+                return {}
+            if "generation" not in found:
+                raise KeyError("generation")
+            if found.get("format") == FORMAT:
+                for name in ("generation", "dimension", "passage_tokens", "passage_overlap"):
+                    if not str(found[name]).isdecimal():
+                        raise ValueError(f"{name} is {str(found[name])[:40]!r}")
+                if not all(isinstance(found[name], str) for name in ("embedding_model", "vectors_sha256")):
+                    raise ValueError("embedding_model or vectors_sha256 is no text")
+            return {str(name): str(value) for name, value in found.items()}
 
     def article(self, article_id: str) -> Article | None:
         """The article with that id, or None."""
@@ -228,17 +256,8 @@ class Store:
             ).fetchone()
         if row is None:
             return None
-        id_, title, text, source, published, url, author, origin, extra = row
-        more = json.loads(extra)
-        return Article(
-            id_, title, text, source, _date(published), url, author, origin,
-            language=more.get("language", ""),
-            dated_by=more.get("dated_by", ""),
-            spans=tuple(Span(*raw) for raw in more.get("spans", ())),
-            pages=tuple(more.get("pages", ())),
-            notes=tuple(more.get("notes", ())),
-            corrected=more.get("corrected", ""),
-        )  # fmt: skip
+        with _sqlite_errors(self.layout):
+            return article_of(row)
 
     def hashes(self) -> dict[str, tuple[str, str]]:
         """Content hash and origin by article id."""
@@ -268,7 +287,9 @@ class Store:
         with _sqlite_errors(self.layout):
             rows = self._db.execute("SELECT id, signature FROM articles WHERE repeats IS NULL ORDER BY row").fetchall()
         for id_, signature in rows:
-            yield id_, np.frombuffer(signature, dtype=np.uint64)
+            with _sqlite_errors(self.layout):
+                values = np.frombuffer(signature, dtype=np.uint64)
+            yield id_, values
 
     def article_rows(self) -> list[ArticleRow]:
         """All articles, newest first, undated last."""
@@ -278,7 +299,7 @@ class Store:
                 " (SELECT count(*) FROM passages WHERE passages.article = articles.row)"
                 " FROM articles ORDER BY published IS NULL, published DESC, id"
             ).fetchall()
-        return [ArticleRow(r[0], r[1], r[2], _date(r[3]), r[4], r[5], r[7], r[6]) for r in rows]
+            return [ArticleRow(r[0], r[1], r[2], _date(r[3]), r[4], r[5], r[7], r[6]) for r in rows]
 
     def counts(self) -> tuple[int, int]:
         """Numbers of articles and passages."""
@@ -302,12 +323,14 @@ class Store:
                 f" FROM passages p JOIN articles a ON a.row = p.article WHERE p.row IN ({marks})",
                 tuple(rows),
             ).fetchall()
-        passages = {}
-        for row, text, start, end, sentences, vectors, group, *meta in found:
-            cut = tuple(Sentence.from_list(raw) for raw in json.loads(sentences))
-            passage = Passage(_meta(meta), text, start, end, cut)
-            passages[row] = StoredPassage(passage, group, _unpack(vectors, len(cut)))
-        return passages
+            passages = {}
+            for row, text, start, end, sentences, vectors, group, *meta in found:
+                cut = tuple(Sentence.from_list(raw) for raw in json.loads(sentences))
+                passage = Passage(_meta(meta), text, start, end, cut)
+                passages[row] = StoredPassage(passage, group, _unpack(vectors, len(cut)))
+            if gone := set(rows) - set(passages):
+                raise ValueError(f"passage {min(gone)} has a vector and no row")
+            return passages
 
     def repeats_of(self, article_ids: Collection[str]) -> dict[str, tuple[ArticleMeta, ...]]:
         """The near-duplicates that each of these articles speaks for."""
@@ -317,10 +340,10 @@ class Store:
                 f"SELECT a.repeats, {_META} FROM articles a WHERE a.repeats IN ({marks}) ORDER BY a.published, a.row",
                 tuple(article_ids),
             ).fetchall()
-        found: dict[str, tuple[ArticleMeta, ...]] = {}
-        for group, *meta in rows:
-            found[group] = (*found.get(group, ()), _meta(meta))
-        return found
+            found: dict[str, tuple[ArticleMeta, ...]] = {}
+            for group, *meta in rows:
+                found[group] = (*found.get(group, ()), _meta(meta))
+            return found
 
     def filter_rows(
         self, sources: Sequence[str], since: date | None, until: date | None, undated: bool = False
@@ -444,63 +467,40 @@ class Writer:
 
     Raises:
         IndexBusy: another process is writing.
-        IndexMismatch: the index was built with other settings and `rebuild` is false.
+        IndexMismatch: the index was built with other settings.
+        IndexCorrupted: it is damaged.
         IndexWriteError: the disk refused; the last committed state stays.
     """
 
-    def __init__(self, folder: Path, built: BuildSettings, *, rebuild: bool = False) -> None:
+    def __init__(self, folder: Path, built: BuildSettings) -> None:
         self._layout = Layout(folder)
         self._built = built
-        self._rebuild = rebuild
         self._removed: list[int] = []
         self._added: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+        self._lock = ExitStack()
 
     def __enter__(self) -> Writer:
-        from filelock import FileLock, Timeout
-
-        with _write_errors(self._layout):
+        with write_errors(self._layout):
             self._layout.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self._layout.lock, timeout=0)
-        with _write_errors(self._layout):
-            try:
-                self._lock.acquire()
-            except Timeout:
-                raise IndexBusy(
-                    f"Another process is writing to the index in {self._layout.folder}.",
-                    "Wait for it to finish, or name another folder with --index.",
-                ) from None
-        try:
-            self._open()
-        except BaseException:
-            self._lock.release()
-            raise
+        with self._lock as stack:
+            stack.enter_context(write_lock(self._layout))
+            self.store = self._prepare()
+            self._lock = stack.pop_all()
         return self
 
-    def _open(self) -> None:
-        try:
-            self.store = self._prepare()
-        except IndexCorrupted:
-            if not self._rebuild:
-                raise
-            # Nothing of it can be read; it is kept beside the new one for a person to look at.
-            for path in [self._layout.rows, *self._layout.folder.glob("index.sqlite-*")]:
-                if path.exists():
-                    path.replace(path.with_name(f"damaged-{path.name}"))
-            self.store = self._prepare()
-
     def _prepare(self) -> Store:
-        with _write_errors(self._layout), _sqlite_errors(self._layout):
-            connection = _connect(self._layout.rows)
+        with write_errors(self._layout), _sqlite_errors(self._layout):
+            connection = connect(self._layout.rows)
             store = Store(self._layout, connection)
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
-                connection.executescript(_SCHEMA)
+                connection.executescript(SCHEMA)
                 connection.execute(_TEXT_TABLE)
                 _add_columns(connection)
                 manifest = store.manifest()
                 self._generation = int(manifest.get("generation", 0))
-                if manifest and not self._rebuild:
+                if manifest:
                     _compare(manifest, self._built)
                     store.refresh()
                     self._vectors = store._vectors
@@ -522,7 +522,7 @@ class Writer:
         with suppress(sqlite3.Error):
             self.store._db.rollback()
         self.store.close()
-        self._lock.release()
+        self._lock.close()
 
     @property
     def pending(self) -> int:
@@ -556,7 +556,7 @@ class Writer:
         """
         self.delete(article.id)
         db = self.store._db
-        with _write_errors(self._layout):
+        with write_errors(self._layout):
             published = article.published.isoformat() if article.published else None
             cursor = db.execute(
                 "INSERT INTO articles (id, origin, title, text, source, published, url, author, content_hash,"
@@ -584,7 +584,7 @@ class Writer:
     def put_version(self, article: Article) -> None:
         """Keep an article as an earlier version of the one with its id; of many the oldest go."""
         db = self.store._db
-        with _write_errors(self._layout):
+        with write_errors(self._layout):
             db.execute(
                 "INSERT INTO versions (article_id, title, text, published, content_hash, replaced_at)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
@@ -601,17 +601,17 @@ class Writer:
 
     def drop_versions(self, article_id: str) -> None:
         """Forget the earlier versions of an article that is deleted."""
-        with _write_errors(self._layout):
+        with write_errors(self._layout):
             self.store._db.execute("DELETE FROM versions WHERE article_id = ?", (article_id,))
 
     def touch(self, article_id: str, origin: str) -> None:
         """Record that an unchanged article is now read from another place."""
-        with _write_errors(self._layout):
+        with write_errors(self._layout):
             self.store._db.execute("UPDATE articles SET origin = ? WHERE id = ?", (origin, article_id))
 
     def set_repeats(self, article_id: str, repeats: str | None) -> None:
         """Record which article this one nearly duplicates."""
-        with _write_errors(self._layout):
+        with write_errors(self._layout):
             self.store._db.execute("UPDATE articles SET repeats = ? WHERE id = ?", (repeats, article_id))
 
     def repeated_by(self, article_id: str) -> list[str]:
@@ -622,7 +622,7 @@ class Writer:
     def delete(self, article_id: str) -> None:
         """Remove an article and its passages; no error when there is none."""
         db = self.store._db
-        with _write_errors(self._layout):
+        with write_errors(self._layout):
             row = db.execute("SELECT row FROM articles WHERE id = ?", (article_id,)).fetchone()
             if row is None:
                 return
@@ -651,12 +651,12 @@ class Writer:
         data = faiss.serialize_index(self._vectors)
         previous, self._generation = self._generation, self._generation + 1
         path = self._layout.vectors(self._generation)
-        with _write_errors(self._layout):
+        with write_errors(self._layout):
             with path.open("wb") as file:
                 file.write(data.data)
                 file.flush()
                 os.fsync(file.fileno())
-            _sync_folder(self._layout.folder)
+            sync_folder(self._layout.folder)
             manifest = {
                 "format": FORMAT,
                 "generation": str(self._generation),
@@ -670,6 +670,25 @@ class Writer:
             self.store._db.execute("COMMIT")
             self._layout.vectors(previous).unlink(missing_ok=True)
             self.store._db.execute("BEGIN IMMEDIATE")
+
+
+def article_of(row: Sequence[Any]) -> Article:
+    """An article from its id, title, text, source, day, address, author, origin and extra.
+
+    Raises:
+        ValueError, TypeError, AttributeError: one of them cannot be.
+    """
+    id_, title, text, source, published, url, author, origin, extra = row
+    more = json.loads(extra)
+    return Article(
+        id_, title, text, source, _date(published), url, author, origin,
+        language=more.get("language", ""),
+        dated_by=more.get("dated_by", ""),
+        spans=tuple(Span(*raw) for raw in more.get("spans", ())),
+        pages=tuple(more.get("pages", ())),
+        notes=tuple(more.get("notes", ())),
+        corrected=more.get("corrected", ""),
+    )  # fmt: skip
 
 
 #: Columns of `ArticleMeta` in SQL, for a table of articles called "a"; `_meta` reads them.
@@ -719,8 +738,31 @@ def _add_columns(connection: sqlite3.Connection) -> None:
             connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+
+
+def _connect_to_read(layout: Layout) -> sqlite3.Connection:
+    """A connection for reading; where nothing can be written (a read-only disk), one that needs no other files.
+
+    Raises:
+        IndexCorrupted: it cannot be opened.
+    """
+    connection = connect(layout.rows)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return connection
+    except sqlite3.OperationalError as error:
+        connection.close()
+        log = Path(f"{layout.rows}-wal")
+        if not os.access(layout.rows, os.R_OK):
+            raise IndexCorrupted(f"The index {layout.rows} may not be read.", "Check its permissions.") from error
+        if os.access(layout.folder, os.W_OK) or (log.exists() and log.stat().st_size):
+            raise IndexCorrupted(f"The index {layout.rows} cannot be opened: {error}.", REBUILD) from error
+        address = f"{layout.rows.resolve().as_uri()}?mode=ro&immutable=1"
+        return sqlite3.connect(address, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+    except sqlite3.DatabaseError:
+        return connection  # whoever reads it says what is wrong
 
 
 def _compare(manifest: dict[str, str], built: BuildSettings | None) -> None:
@@ -748,10 +790,13 @@ def _read_vectors(path: Path, sha256: str) -> Any:
     data = np.fromfile(path, dtype=np.uint8)
     if hashlib.sha256(data.data).hexdigest() != sha256:
         raise IndexCorrupted(f"The index's vectors {path} are damaged: their checksum differs.", REBUILD)
-    return faiss.deserialize_index(data)
+    try:
+        return faiss.deserialize_index(data)
+    except RuntimeError as error:
+        raise IndexCorrupted(f"The index's vectors {path} are damaged.", REBUILD) from error
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -764,6 +809,31 @@ def _date(text: str | None) -> date | None:
 
 
 @contextmanager
+def write_lock(layout: Layout) -> Iterator[None]:
+    """Held by the one process that changes an index; the folder is there.
+
+    Raises:
+        IndexBusy: another process holds it.
+        IndexWriteError: it cannot be taken.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(layout.lock, timeout=0)
+    with write_errors(layout):
+        try:
+            lock.acquire()
+        except Timeout:
+            raise IndexBusy(
+                f"Another process is writing to the index in {layout.folder}.",
+                "Wait for it to finish, or name another folder with --index.",
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def _sqlite_errors(layout: Layout) -> Iterator[None]:
     try:
         yield
@@ -771,10 +841,13 @@ def _sqlite_errors(layout: Layout) -> Iterator[None]:
         if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
             raise IndexBusy(f"The index in {layout.folder} is locked.", "Try again in a moment.") from error
         raise IndexCorrupted(f"The index {layout.rows} is damaged: {error}.", REBUILD) from error
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        said = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise IndexCorrupted(f"The index {layout.rows} holds what cannot be: {said}.", REBUILD) from error
 
 
 @contextmanager
-def _write_errors(layout: Layout) -> Iterator[None]:
+def write_errors(layout: Layout) -> Iterator[None]:
     hint = "The previous index is unchanged. Free some space or name another folder with --index, then run it again."
     try:
         yield

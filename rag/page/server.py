@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import errno
 import importlib.util
+import os
 import secrets
+import shutil
 import socket
 import sys
 import webbrowser
+from pathlib import Path
 from typing import Any
 
 from rag.errors import InputError
@@ -56,6 +59,16 @@ def own_address(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def keep_uploads_in(folder: Path) -> None:
+    """Have Gradio keep uploads in a folder that only its owner reads, empty at first; before a page is laid out.
+
+    Its usual place is shared by all users of the machine.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
 
 
 def gradio_app(page: Any, listening: socket.socket, *, logged_in: bool, **how: Any) -> tuple[App, str]:

@@ -293,7 +293,12 @@ def build(desk: Desk) -> gr.Blocks:  # noqa: PLR0915 (a page is long, and flat)
             return render_error(error.message, error.hint)
 
     def add_files(files: list[str] | None, progress: gr.Progress = gr.Progress()) -> tuple[str, None]:  # noqa: B008
-        return add(lambda show: desk.add_files([Path(f) for f in files or []], show), progress), None
+        paths = [Path(file) for file in files or []]
+        try:
+            return add(lambda show: desk.add_files(paths, show), progress), None
+        finally:
+            for path in paths:
+                path.unlink(missing_ok=True)  # what was uploaded is in the index now, or refused
 
     def add_url(url: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
         return add(lambda show: desk.add_url(url, show), progress)
