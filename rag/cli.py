@@ -99,9 +99,16 @@ def index(
     given = [*inputs, *([str(resource("samples", "briefs"))] if sample else [])]
     if not given:
         raise InputError("Nothing to index was given.", "Name files, folders or URLs, or use: rag index --sample")
+    notes: list[str] = []
     with _ProgressBar() as bar:
         report = build_index(
-            load(given, allow_private_urls=settings.allow_private_urls),
+            load(
+                given,
+                allow_private_urls=settings.allow_private_urls,
+                cache=settings.cache_dir / "pages",
+                note=notes.append,
+                progress=bar.show,
+            ),
             settings,
             inputs=given,
             prune=prune,
@@ -109,6 +116,8 @@ def index(
             progress=bar.show,
         )
     _print_report(report, settings)
+    for line in notes:
+        click.echo(line)
     if report.refusals:
         sys.exit(1)
 
@@ -513,31 +522,34 @@ def chat(
 
 
 class _ProgressBar:
-    """A tqdm bar on stderr with counts and rate, one per stage."""
+    """tqdm bars on stderr with total, rate and time left: one for what is read, one below for a long article."""
 
     def __init__(self) -> None:
-        self._bar: Any = None
-        self._stage = ""
+        self._bars: dict[str, Any] = {}
 
     def __enter__(self) -> _ProgressBar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        for bar in self._bars.values():
+            bar.close()
 
     def show(self, progress: Progress) -> None:
         from tqdm import tqdm
 
-        if self._bar is None or self._stage != progress.stage:
-            self.__exit__()
-            self._stage = progress.stage
-            how = {"unit": "B", "unit_scale": True} if progress.unit == "bytes" else {"unit": f" {progress.unit}"}
-            # What was there before says nothing about how fast it comes.
-            first = progress.done if progress.unit == "bytes" else 0
-            self._bar = tqdm(total=progress.total, desc=progress.stage, initial=first, file=sys.stderr, **how)
-        self._bar.total = progress.total
-        self._bar.update(progress.done - self._bar.n)
+        if progress.stage == "indexing" and "reading" in self._bars:
+            self._bars["reading"].set_postfix_str(f"{progress.done} articles", refresh=False)
+            return
+        bar = self._bars.get(progress.stage)
+        if bar is None:
+            scaled = progress.unit == "bytes"
+            unit = "B" if scaled else f" {progress.unit}"
+            bar = tqdm(total=progress.total, desc=progress.stage, unit=unit, unit_scale=scaled, file=sys.stderr)
+            self._bars[progress.stage] = bar
+        bar.total = progress.total
+        bar.update(progress.done - bar.n)
+        if progress.done == progress.total and progress.stage == "embedding":
+            self._bars.pop(progress.stage).close()
 
 
 def _print_report(report: IndexReport, settings: Settings) -> None:

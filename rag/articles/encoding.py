@@ -113,12 +113,17 @@ def _single_bytes(data: bytes) -> str:
     letters = sum(c.isalpha() for c in plain)
     if high < 0.25 * max(letters, 1) and odd <= 0.1 * high:
         return plain
-    best = from_bytes(data).best()
+    best = from_bytes(data, cp_isolation=_COMMON, threshold=0.4).best() or from_bytes(data).best()
     if best is None:
         raise _binary()
     return str(best)
 
 
+#: The encodings that browsers know (WHATWG Encoding, section 4.2) and texts still come in; a guess among all that Python
+#: knows takes Polish and Turkish for Lithuanian.
+_COMMON = (
+    "cp1250 iso8859_2 cp1251 koi8_r cp1253 cp1254 cp1255 cp1256 cp1258 cp874 gb18030 big5 cp932 euc_jp cp949 mac_roman"
+).split()
 #: Signs of another encoding, read as Windows-1252: signs and capitals within words, Icelandic letters, holes.
 _ODD_IN_1252 = re.compile(
     r"(?<=[a-z])[¡¢£¤¥¦§¨©ª¬®¯°±²³´µ¶¸¹º¼½¾¿×÷ŠŒŽŸÀ-Þ](?=[a-z])|[ðýþÐÝÞ\ufffd]"

@@ -7,6 +7,7 @@ import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rag.articles.assemble import is_url
@@ -62,9 +63,15 @@ def load(
         elif isinstance(step, str):
             yield from _load_url(step, visitor, max_bytes, most_pages, note)
         else:
-            yield from _load_file(step, max_bytes, note)
+            share = partial(_advance, progress, done, step.size, total)
+            share(0.0)
+            yield from _load_file(step, max_bytes, note, share)
+            share(1.0)
             done += step.size
-            progress(Progress("reading", done, total, "bytes"))
+
+
+def _advance(progress: Callable[[Progress], None], done: int, size: int, total: int, share: float) -> None:
+    progress(Progress("reading", done + round(share * size), total, "bytes"))
 
 
 class _File:
@@ -124,7 +131,9 @@ def _walk(folder: Path, passed: Counter[str]) -> Iterator[Path | Refusal]:
         yield Refusal(str(error.filename), f"The folder cannot be read: {error.strerror}.", "Check its permissions.")
 
 
-def _load_file(file: _File, max_bytes: int, note: Callable[[str], None]) -> Iterator[Article | Refusal]:
+def _load_file(
+    file: _File, max_bytes: int, note: Callable[[str], None], progress: Callable[[float], None]
+) -> Iterator[Article | Refusal]:
     origin = str(file.path.resolve())
     try:
         kind = suffix_of(file.path.name)
@@ -135,7 +144,8 @@ def _load_file(file: _File, max_bytes: int, note: Callable[[str], None]) -> Iter
         yield Refusal(origin, error.message, error.hint)
         return
     summaries = 0
-    for item in read_apart(Source(data, origin, file.id, sniffed(data, kind), max_bytes=max_bytes)):
+    source = Source(data, origin, file.id, sniffed(data, kind), max_bytes=max_bytes)
+    for item in read_apart(source, progress=progress):
         if not isinstance(item, Follow):
             yield item
         elif item.article is not None:  # a file is no leave to ask the network

@@ -41,7 +41,7 @@ def read_mbox(source: Source) -> Iterator[Entry]:
             letter = source.data[start:end].split(b"\n", 1)[-1]
             return _letter(re.sub(rb"(?m)^>(>*From )", rb"\1", letter), source, f"{source.id}:{number}")
 
-        yield Entry(f"{source.origin}:{number}", make)
+        yield Entry(f"{source.origin}:{number}", make, at=start / len(source.data))
 
 
 def read_mhtml(source: Source) -> Iterator[Entry]:

@@ -46,13 +46,21 @@ def blocks_of(markup: str) -> list[tuple[str, Role | None]]:
 
 
 def _words(tokens: list[Any]) -> str:
-    parts = []
-    for token in tokens:
+    parts: list[str] = []
+    for n, token in enumerate(tokens):
         if token.type in {"text", "code_inline"}:
             parts.append(token.content)
         elif token.type in {"softbreak", "hardbreak"}:
             parts.append(" ")
+        elif token.type in {"em_open", "em_close"} and _is_between_digits(tokens, n):
+            parts.append(token.markup)  # 2*3*4 is no emphasis, whatever the grammar says
     return "".join(parts)
+
+
+def _is_between_digits(tokens: list[Any], n: int) -> bool:
+    before = tokens[n - 1].content[-1:] if n else ""
+    after = tokens[n + 1].content[:1] if n + 1 < len(tokens) else ""
+    return bool(before.isdigit() and after.isdigit())
 
 
 def _html(markup: str) -> str:

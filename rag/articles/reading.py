@@ -59,10 +59,12 @@ class Entry:
     Attributes:
         where: names it in a refusal: the origin, "origin:3", or its own address.
         make: makes it; may raise anything.
+        at: how far into its source it stands, in [0, 1]; 0 where that is not known.
     """
 
     where: str
     make: Callable[[], Article | Follow]
+    at: float = 0.0
 
 
 #: How the note begins of an article that is no more than what a feed said of it.

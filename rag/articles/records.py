@@ -55,6 +55,7 @@ def read(source: Source) -> Iterator[Entry | Refusal]:
     """
     seen: set[str] = set()
     outlet = ""
+    total = source.data.count(b"\n") + 1
     for number, raw in _values(source):
         where = f"{source.origin}:{number}"
         if isinstance(raw, Refusal):
@@ -78,7 +79,8 @@ def read(source: Source) -> Iterator[Entry | Refusal]:
                 seen.add(article.id if article else "")
                 return made
 
-            yield Entry(place, make)
+            lines = source.kind != ".json" and len(found) == 1
+            yield Entry(place, make, at=number / total if lines else (n - number) / len(found))
 
 
 def _values(source: Source) -> Iterator[tuple[int, Any]]:

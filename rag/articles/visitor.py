@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import time
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -102,20 +103,20 @@ class Visitor:
         if self._cache is None:
             return None
         try:
-            head, _, data = self._path(url).read_bytes().partition(b"\n\n")
-            values = head.decode("utf-8").split("\n")
-            return Page(values[0], values[1], data, 200, *values[2:5])
-        except (OSError, UnicodeError, IndexError, TypeError):
+            head, _, data = self._path(url).read_bytes().partition(b"\n")
+            return Page(data=data, **json.loads(head))
+        except (OSError, ValueError, TypeError):  # not there, or torn
             return None
 
     def _keep(self, url: str, page: Page) -> None:
         if self._cache is None or not (page.etag or page.last_modified):
             return
-        head = "\n".join((page.url, page.content_type, page.charset, page.etag, page.last_modified))
+        names = ("url", "content_type", "charset", "etag", "last_modified")
+        head = json.dumps({name: getattr(page, name) for name in names})
         with contextlib.suppress(OSError):  # a cache that cannot be written costs a request, nothing else
             self._cache.mkdir(parents=True, exist_ok=True)
             new = self._path(url).with_suffix(".new")
-            new.write_bytes(head.encode("utf-8", "replace") + b"\n\n" + page.data)
+            new.write_bytes(head.encode() + b"\n" + page.data)
             new.replace(self._path(url))
             self._trim()
 

@@ -16,7 +16,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from rag.articles.reading import Entry, Follow, Source, attempt
@@ -33,8 +33,13 @@ MOST_KILLS = 10
 _HINT = "Save the article's text alone as .txt."
 
 
-def read_apart(source: Source) -> Generator[Article | Follow | Refusal, None, None]:
+def read_apart(
+    source: Source, *, progress: Callable[[float], None] = lambda at: None
+) -> Generator[Article | Follow | Refusal, None, None]:
     """The articles of a source, read in a child process.
+
+    Args:
+        progress: called with how far into the source the work has come, in [0, 1].
 
     Yields:
         For each entry its article, the address to follow, or its refusal, in order.
@@ -47,7 +52,8 @@ def read_apart(source: Source) -> Generator[Article | Follow | Refusal, None, No
             while (message := child.answer()) is not None:
                 word, value = message
                 if word == "entry":
-                    where, begun = value, True
+                    (where, at), begun = value, True
+                    progress(at)
                 elif word == "item":
                     done, begun = done + 1, False
                     yield value
@@ -164,7 +170,8 @@ def serve() -> None:
             _bound_time(len(source.data))
             if n < skip:
                 continue
-            _say(answers, "entry", found.where if isinstance(found, Entry) else found.origin)
+            where, at = (found.where, found.at) if isinstance(found, Entry) else (found.origin, 0.0)
+            _say(answers, "entry", (where, at))
             _say(answers, "item", attempt(found) if isinstance(found, Entry) else found)
         _say(answers, "end", None)
 

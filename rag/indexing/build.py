@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from rag.articles.kinds import FEEDS
 from rag.articles.reading import is_summary
@@ -16,9 +19,13 @@ from rag.indexing.duplicates import DuplicateFinder, signature
 from rag.indexing.identity import Identity, is_older
 from rag.indexing.splitter import check_passage_tokens, embedded_text, sentence_spans, split
 from rag.indexing.store import ArticleRow, BuildSettings, Store, Writer
+from rag.indexing.unfinished import Unfinished
 from rag.models.embedder import Embedder, SentenceTransformerEmbedder, verify_packaged_model
 from rag.settings import PACKAGED_EMBEDDING_MODEL, Settings
 from rag.types import Article, Passage, Progress, Refusal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: Passages gathered before a commit: at least this many, and a quarter of what is there, since each commit writes all
 #: vectors anew; a killed run loses no more than that.
@@ -127,6 +134,7 @@ def build_index(
         pruned = run.prune(inputs) if prune else ()
         if run.changed or pruned or not writer.committed:
             writer.commit()
+        run.finish()
         return IndexReport(
             tuple(run.added),
             tuple(run.replaced),
@@ -227,6 +235,7 @@ class _Run:
         self.known = writer.store.hashes()
         self._identity = Identity(self.known, writer.store.addresses(), self._article)
         self._finder = DuplicateFinder(writer.store.signatures(), writer.store.article)
+        self._unfinished = Unfinished(writer.store.layout.folder / "unfinished")
         self._waiting: list[tuple[Article, list[Passage]]] = []
         self._seen: set[str] = set()
         self._done = 0
@@ -303,9 +312,7 @@ class _Run:
             return
         waiting, self._waiting = self._waiting, []
         every = [p for _, ps in waiting for p in ps]
-        vectors, parts = self.embedder.encode_spans(
-            [embedded_text(p) for p in every], [sentence_spans(p) for p in every]
-        )
+        vectors, parts = self._encoded(every)
         at = 0
         for article, passages in waiting:
             self._forget(article.id)
@@ -335,6 +342,21 @@ class _Run:
         self.changed = True
         if self.writer.pending >= max(COMMIT_PASSAGES, self.writer.committed // 4):
             self.writer.commit()
+
+    def _encoded(self, passages: list[Passage]) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """The vectors of passages and of their sentences; those of a long article are kept piece by piece."""
+        texts, spans = [embedded_text(p) for p in passages], [sentence_spans(p) for p in passages]
+        if len(passages) < 2 * EMBED_PASSAGES:
+            return self.embedder.encode_spans(texts, spans)
+        rows, parts = [], []
+        for at in range(0, len(passages), EMBED_PASSAGES):
+            piece = slice(at, at + EMBED_PASSAGES)
+            found = self._unfinished.encoded(self.embedder, texts[piece], spans[piece])
+            rows.append(found[0])
+            parts += found[1]
+            if self._progress:
+                self._progress(Progress("embedding", min(piece.stop, len(passages)), len(passages), "passages"))
+        return np.concatenate(rows), parts
 
     def _keep_version(self, article: Article) -> None:
         """What a newer version replaces stays as an earlier one, so that a correction is seen as one."""
@@ -372,6 +394,8 @@ class _Run:
             overlap=self.settings.passage_overlap,
             sentences=sentences,
         )
+        if len(passages) >= EMBED_PASSAGES:
+            self.embed()  # so that a long article begins a batch, and its pieces are the same ones in the next run
         self._waiting.append((article, passages))
         if sum(len(ps) for _, ps in self._waiting) >= EMBED_PASSAGES:
             self.embed()
@@ -389,6 +413,10 @@ class _Run:
         """A known article, also one that waits to be written."""
         waiting = next((article for article, _ in self._waiting if article.id == id_), None)
         return waiting or self.writer.store.article(id_)
+
+    def finish(self) -> None:
+        """What was kept against a kill is in the index now."""
+        self._unfinished.clear()
 
     def _step(self, stage: str) -> None:
         self._done += 1
