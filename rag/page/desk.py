@@ -12,7 +12,7 @@ from threading import RLock
 
 from rag.answering.bot import Bot
 from rag.articles import load
-from rag.errors import IndexMissing, InputError
+from rag.errors import IndexMissing, InputError, ModelError
 from rag.indexing.build import IndexReport, IndexStatus, build_index, delete_articles
 from rag.indexing.store import ArticleRow
 from rag.models.catalogue import ModelInfo, list_models, settle
@@ -74,27 +74,34 @@ class Desk:
         self.fetching.start()
 
     def bot(self, model: str | None = None) -> Bot:
-        """The bot with a model: a name as in `Settings.model`; None or "" for the one at the start.
+        """The bot with a model: a name as in `Settings.model`; None or "" for the usual one.
 
-        Only one language model is held; another frees it first, so callers take turns.
+        The usual one is that of the start, or the one fetched meanwhile, unless that one turns out not to run. Only one
+        language model is held; another frees it first, so callers take turns.
 
         Raises:
             ModelError: it cannot be used; the one before is gone, and is opened anew when it is asked for.
         """
-        if self.fetching.name and self.fetching.done and not self.fetching.error:
-            self.default_model = self.fetching.name
-        wanted = model or self.default_model
         with self._lock:
-            if wanted == self._named:
-                return self._bot
-            if self._bot.generator:
-                self._bot.generator.close()
-            self._named = ""
-            self._bot = Bot.around(
-                self.retriever, replace(self.settings, model=wanted), parts=(self.reader, self.judge)
-            )
-            self._named = wanted
+            fetched = self.fetching
+            if not model and fetched.name and fetched.done and not fetched.error:
+                try:
+                    bot = self._with(fetched.name)
+                    self.default_model = fetched.name
+                    return bot
+                except ModelError as error:
+                    fetched.error = str(error)
+            return self._with(model or self.default_model)
+
+    def _with(self, model: str) -> Bot:
+        if model == self._named:
             return self._bot
+        if self._bot.generator:
+            self._bot.generator.close()
+        self._named = ""
+        self._bot = Bot.around(self.retriever, replace(self.settings, model=model), parts=(self.reader, self.judge))
+        self._named = model
+        return self._bot
 
     def ready(self, model: str) -> str:
         """The same name: of the model at the start, or of a listed one that is on disk; no path, no address.
