@@ -53,10 +53,8 @@ CREATE TABLE IF NOT EXISTS passages (
   start INTEGER NOT NULL, end INTEGER NOT NULL, sentences TEXT NOT NULL DEFAULT '[]', vectors BLOB NOT NULL DEFAULT x''
 );
 CREATE INDEX IF NOT EXISTS passages_article ON passages (article);
-"""
-#: The third column holds the terms of words of other than Latin letters, which the tokenizer cannot cut itself; with
-#: vowel signs counted as letters it keeps them whole.
-_TEXT_TABLE = """
+-- "terms" holds those of words of other than Latin letters, which the tokenizer cannot cut itself; with vowel signs
+-- counted as letters it keeps them whole.
 CREATE VIRTUAL TABLE IF NOT EXISTS passages_text USING fts5 (
   title, text, terms, tokenize="porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 );
@@ -496,7 +494,6 @@ class Writer:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.executescript(SCHEMA)
-                connection.execute(_TEXT_TABLE)
                 _add_columns(connection)
                 manifest = store.manifest()
                 self._generation = int(manifest.get("generation", 0))
@@ -510,9 +507,6 @@ class Writer:
                     if path != self._layout.vectors(self._generation):
                         path.unlink()  # left by a process that died before its commit
                 connection.execute("BEGIN IMMEDIATE")
-                if self._rebuild:  # an older format cut its words in another way
-                    connection.execute("DROP TABLE passages_text")
-                    connection.execute(_TEXT_TABLE)
             except BaseException:
                 connection.close()
                 raise
