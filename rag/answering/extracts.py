@@ -42,7 +42,7 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
         return Extract(())
     query = finding.query
     if query.kind not in FACTOID_KINDS:
-        chosen = _spread(finding.above(min(threshold, MORE)), MOST_OPEN)
+        chosen = _spread(finding.ranked, MOST_OPEN)
         chosen.sort(key=lambda c: (str(c.citation.article.published or ""), c.citation.article.id, c.citation.start))
         return Extract(tuple(_quote(c.citation, part) for c in chosen))
     versions = finding.versions(max(threshold, MORE))
