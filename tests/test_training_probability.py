@@ -6,9 +6,9 @@ import random
 
 import numpy as np
 import pytest
-from training.probability import Rows, auroc, best_sentences, ece, expected_by_chance, half_of, linear
 
-from training.probability_data import Asked, Found, label, reworded
+from training.probability import Rows, auroc, best_sentences, ece, expected_by_chance, half_of, linear
+from training.probability_data import Asked, Found, label, named, negated, reworded
 
 ASKED = Asked("When did the mill burn?", ("1998",), ("a",), ((100, 104),), "g")
 
@@ -37,11 +37,19 @@ def test_nothing_answers_where_the_article_is_left_out_or_the_question_changed()
     assert label(Found("s", changed), "a", 80, 120, "The mill burned down in 1998.") == 0
 
 
-def test_words_alone_count_in_an_article_that_supports_them() -> None:
-    quiz = Asked("Which town?", ("Lund",), ("a", "b"), (), "g")
-    assert label(Found("s", quiz), "b", 0, 9, "Crowds filled Lund.") == 1
-    assert label(Found("s", quiz), "c", 0, 9, "Crowds filled Lund.") is None
-    assert label(Found("s", quiz), "c", 0, 9, "Crowds filled Lundby.") == 0
+def test_words_alone_count_in_an_article_that_supports_them_beside_words_of_the_question() -> None:
+    quiz = Found("s", Asked("Which town flooded?", ("Lund",), ("a", "b"), (), "g"))
+    assert label(quiz, "b", 0, 9, "It was worst in Lund.", "The flood. It was worst in Lund.") == 1
+    assert label(quiz, "b", 0, 9, "He was born in Lund.", "He sings. He was born in Lund.") is None
+    assert label(quiz, "c", 0, 9, "The flood hit Lund.") is None
+    assert label(quiz, "c", 0, 9, "The flood hit Lundby.") == 0
+    longer = Found("s", Asked("Who won?", ("Golden Eagles",), ("a",), (), "g"))
+    assert label(longer, "a", 0, 9, "The Eagles won.") is None
+
+
+def test_only_short_names_are_taken_as_answers_of_a_quiz() -> None:
+    told = [("Lund",), ("New York",), ("97%",), ("All of the above",), ("they burned down",), ("The Eagles",)]
+    assert [named(answers) for answers in told] == [True, True, False, False, False, False]
 
 
 def test_rewordings_ask_the_same() -> None:
@@ -76,3 +84,11 @@ def test_a_group_is_in_one_half() -> None:
     halves = {half_of(Found("s", Asked("?", (), (), (), "page", made))) for made in ("plain", "changed")}
     assert len(halves) == 1
     assert {half_of(Found("s", Asked("?", (), (), (), str(n)))) for n in range(20)} == {0, 1}
+
+
+def test_a_negated_question_is_not_answered_by_a_sentence_that_denies_nothing() -> None:
+    told = [negated(q) for q in ("Who mediated?", "When was it signed?", "Who will pay?", "Who opened it?", "Why?")]
+    assert told == ["Who did not mediate?", "When wasn't it signed?", "Who won't pay?", "Who did not open it?", None]
+    asked = Found("s", Asked("Who did not pay?", ("Oslo",), ("a",), ((0, 4),), "g", "negated"))
+    assert label(asked, "a", 0, 20, "Oslo paid for it.") == 0
+    assert label(asked, "a", 0, 20, "Riga did not pay.") is None

@@ -16,9 +16,10 @@ from datetime import date
 from pathlib import Path
 
 from rag.language.parts import bare
+from rag.language.words import content_stems
 from rag.types import Article, Hit, Query
 from training.kinds_data import with_typos
-from training.negatives import opposite, swapped_name
+from training.negatives import _AUXILIARY, opposite, swapped_name
 from training.sources import HELD_OUT_FROM, Example, Guard, guard, held_out_articles, news, qamr, squad, words
 
 SETS = ("squad", "new_wiki", "reddit", "qamr", "realtimeqa")
@@ -38,7 +39,7 @@ class Asked:
         home: the article that holds the answer; several where only its words are known.
         spans: where the answers stand in the text of the home; empty where only the words are known.
         without: ask it where the home is left out.
-        made: "plain", "without", "changed", "unanswerable" (by its writer), or how it was reworded.
+        made: "plain", "without", "changed", "negated", "unanswerable" (by its writer), or how it was reworded.
         group: no group is in both halves.
     """
 
@@ -80,6 +81,20 @@ def reworded(question: str, rng: random.Random) -> tuple[str, str] | None:
     )
 
 
+def negated(question: str) -> str | None:
+    """The question of who did not, when it was not: None where it has neither an auxiliary nor a plain past tense."""
+    if found := _AUXILIARY.search(question):
+        return f"{question[: found.end()]}n't{question[found.end() :]}".replace("willn't", "won't").replace(
+            "cann't", "can't"
+        )
+    found = re.match(r"((?:who|which \w+|what) )(\w+?)(ed|e?s)\b", question, re.I)
+    if not found:
+        return None
+    verb = found[2] + ("e" if re.search(r"(?:at|is|iz|[csvgu])$", found[2]) and found[3] == "ed" else "")
+    return f"{found[1]}{'did' if found[3] == 'ed' else 'does'} not {verb}{question[found.end() :]}"
+
+
+_DENIES = re.compile(r"\b(?:not|never|no|nobody|none|without|cannot)\b|n['’]t\b", re.I)
 _AS_NOUN = [
     (r"what (?:is|was|are|were) (the .+ (?:of|for|in) .+)$", r"\1"),
     (r"how many (.+?) (?:are|were) there (.+)$", r"Number of \1 \2"),
@@ -107,6 +122,8 @@ def articles_and_questions(
         questions += [asked, replace(asked, made="without", without=True)]
         if rng.random() < 0.5 and (other := reworded(asked.text, rng)):
             questions.append(replace(asked, made=other[0], text=other[1]))
+        if rng.random() < 0.25 and (denied := negated(asked.text)):
+            questions.append(replace(asked, made="negated", text=denied))
         if rng.random() < 0.4 and (changed := rng.choice([swapped_name, opposite])(example, rng)):
             questions.append(replace(asked, made="changed", text=changed.question))
     return articles, questions
@@ -167,7 +184,8 @@ def _quiz(
     usable = [
         q
         for q in questions
-        if (q.asked >= HELD_OUT_FROM) == later
+        if named(q.answers)
+        and (q.asked >= HELD_OUT_FROM) == later
         and q.supported_by
         and not kept_out.asks(q.question)
         and len(q.answers[0]) > 2
@@ -189,6 +207,18 @@ def _quiz(
             span = (at, at + len(q.answers[0]))
             examples.append(Example(q.question, body[max(0, at - 400) : at + 400], (span,), name))
     return list(articles.values()), asked, examples
+
+
+def named(answers: tuple[str, ...]) -> bool:
+    """Whether a quiz's answer is a short name, which articles write as the quiz does; amounts and phrases differ."""
+    first = answers[0]
+    small = {"all", "none", "true", "false", "the", "a", "an", "they", "his", "her", "it"}
+    return (
+        first[:1].isupper()
+        and len(first) > 2
+        and len(first.split()) <= 3
+        and not (set(words(first)) & small or any(c.isdigit() for c in first))
+    )
 
 
 def _kept_apart(shared: Path) -> set[str]:
@@ -234,23 +264,32 @@ def collect(name: str, shared: Path, repository: Path, n: int, out: Path, seed: 
                 print(name, number, flush=True)
 
 
-def label(found: Found, article_id: str, start: int, end: int, text: str) -> int | None:
+def label(found: Found, article_id: str, start: int, end: int, text: str, around: str = "") -> int | None:
     """Whether a sentence of a hit answers the question: 1, 0, or None where nobody knows.
 
-    It does where an answer's marked place lies in it; where only the words are known, when it holds them in a
-    supporting article. A sentence that holds the words elsewhere may or may not.
+    It does where an answer's marked place lies in it; where only the answer's words are known, when it holds them in a
+    supporting article and half of the question's words stand around it. A sentence that holds them elsewhere may or may
+    not, and where only the words are known so may one that holds some of them.
+
+    Args:
+        start, end: the sentence's offsets in the article.
+        text: the sentence.
+        around: with its neighbours and its title.
     """
     asked = found.asked
     if asked.made in ("changed", "unanswerable"):
         return 0
+    if asked.made == "negated":
+        return None if _DENIES.search(text) else 0
     holds = _holds(text, asked.answers)
-    if asked.without:
-        return None if holds else 0
     if asked.spans:
-        if article_id in asked.home and any(a < end and start < b for a, b in asked.spans):
-            return 1
-        return None if holds else 0
-    return (1 if article_id in asked.home else None) if holds else 0
+        marked = article_id in asked.home and any(a < end and start < b for a, b in asked.spans)
+        return 1 if marked and not asked.without else None if holds else 0
+    if not holds:
+        return None if set(content_stems(" ".join(asked.answers))) & set(content_stems(text)) else 0
+    wanted = set(content_stems(asked.text))
+    near = len(wanted & set(content_stems(around or text))) >= 0.5 * len(wanted)
+    return 1 if near and article_id in asked.home and not asked.without else None
 
 
 def load(folder: Path, names: tuple[str, ...] = SETS) -> Iterator[Found]:
