@@ -494,7 +494,7 @@ class _GrammarChooser:
 def requantise(path: Path, target: Path) -> None:
     """Write a copy of a GGUF in blocks of 8 bits (Q8_0), whole or not at all; half a second per 100 MB.
 
-    llama.cpp has quick matrix products for Q8_0 and none for some of the smaller formats (benchmarks/prefill.py).
+    llama.cpp has quick matrix products for Q8_0 and none for some of the smaller formats.
 
     Raises:
         OSError: nothing can be written there.
