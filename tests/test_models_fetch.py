@@ -215,6 +215,7 @@ def test_killed_in_the_middle_it_goes_on(server: Server, shelf: Path, tmp_path: 
     fetch_preset(PRESET, target)
     assert target.read_bytes() == DATA
     assert not any("part1" in path for path, _ in server.asked)
+    assert left_behind(target) == []
 
 
 def test_two_at_once_fetch_it_once(server: Server, shelf: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from rag.models.catalogue import embedded_path
 from rag.models.generator import Message
 from rag.models.llama import LlamaGenerator, check_gguf, look_up, requantise
 from rag.models.machine import cores
-from rag.models.probe import Probe, _better, _key, _winner, probe
+from rag.models.probe import Probe, _better, _key, _Took, _winner, probe
 
 ASK: list[Message] = [{"role": "user", "content": "Who mediated?"}]
 
@@ -373,21 +373,25 @@ def test_the_probe_runs_once_and_is_remembered(tiny_gguf: Path, tmp_path: Path) 
 
 
 def test_the_probe_takes_the_faster_way() -> None:
-    slow = Probe(False, 2, 2, 512, read_rate=100.0, write_rate=10.0, busy=0.5, detail="")
-    fast = Probe(True, 2, 2, 512, read_rate=300.0, write_rate=12.0, busy=0.5, detail="")
-    assert (slow.seconds, fast.seconds) == (9.0, 6.0)
+    slow = Probe(False, 2, 2, 512, read_rate=100.0, write_rate=10.0, work=9.0, busy=0.5, detail="")
+    fast = Probe(True, 2, 2, 512, read_rate=90.0, write_rate=9.0, work=6.0, busy=0.5, detail="")
     assert _better(slow, fast).extra_buffers
     assert "on: 1.5 times as fast" in _better(slow, fast).detail
     assert not _better(replace(slow, extra_buffers=False), replace(slow, extra_buffers=True)).extra_buffers
     assert _better("crashed with signal 11", fast).extra_buffers
-    assert _winner({"usual": [2.0, 1.0, 3.0], "other": [1.0, 1.1, 1.0]}) == "usual"
-    assert _winner({"usual": [2.0, 1.0, 3.0], "other": [1.0, 0.9, 2.9], "third": [1.9, 0.8, 2.9]}) == "third"
+    took = {
+        name: [_Took(wall, 1.0) for wall in walls]
+        for name, walls in {"usual": (2.0, 1.0, 3.0), "once": (1.0, 1.1, 1.0), "each": (1.9, 0.8, 2.9)}.items()
+    }
+    assert _winner(took) == "each"
+    del took["each"]
+    assert _winner(took) == "usual"
     assert not _better(slow, "crashed with signal 11").extra_buffers
 
 
 def test_a_model_that_crashes_its_process_is_told(tiny_gguf: Path, tmp_path: Path) -> None:
     """A wrapper in the interpreter's place dies by a real signal, first with extra buffers only, then always."""
-    said = json.dumps(asdict(Probe(False, 2, 2, 512, 100.0, 10.0, 0.5, "")))
+    said = json.dumps(asdict(Probe(False, 2, 2, 512, 100.0, 10.0, 9.0, 0.5, "")))
     dies = f"[ \"$4\" = 1 ] && kill -SEGV $$; echo '{said}'"
     for script, word in ((dies, ""), ("kill -SEGV $$", "crashed with signal 11")):
         wrapper = tmp_path / "python"

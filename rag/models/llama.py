@@ -68,7 +68,8 @@ class LlamaGenerator:
         lookup: int = LOOK_UP,
     ) -> None:
         check_gguf(path)
-        llama_cpp = library()
+        import llama_cpp
+
         self._lib: Any = llama_cpp
         self.grammar_binds = True
         self.read_rate, self.write_rate, self.extra_buffers = read_rate, write_rate, extra_buffers
@@ -408,19 +409,6 @@ class LlamaGenerator:
         return tokens + list(self._llama.tokenize(prompt.encode(), add_bos=False, special=True))
 
 
-def library() -> Any:
-    """llama_cpp, set up before it is loaded for the first time.
-
-    Its threads wait for each other many times a token, by default spinning. Where anything else runs beside them,
-    that makes an answer ten and more times slower than waiting asleep (benchmarks/language_models.py), and OpenMP reads
-    how to wait only once, when it is loaded.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import llama_cpp
-
-    return llama_cpp
-
-
 def look_up(tokens: Sequence[int], most: int, longest: int = 3, shortest: int = 2) -> list[int]:
     """What followed the last tokens where they stood before, at most so many; the longest and latest place counts.
 
@@ -494,14 +482,15 @@ class _GrammarChooser:
 def requantise(path: Path, target: Path) -> None:
     """Write a copy of a GGUF in blocks of 8 bits (Q8_0), whole or not at all; half a second per 100 MB.
 
-    llama.cpp has quick matrix products for Q8_0 and none for some of the smaller formats (benchmarks/prefill.py).
+    llama.cpp has quick matrix products for Q8_0 and none for some of the smaller formats.
 
     Raises:
         OSError: nothing can be written there.
         ModelBroken: llama.cpp cannot read the file, or finds no room for the copy.
     """
     check_gguf(path)
-    llama_cpp = library()
+    import llama_cpp
+
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.ftype = llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0
     parameters.allow_requantize = True

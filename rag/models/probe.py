@@ -16,12 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from itertools import cycle, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from rag.errors import ModelBroken, ModelCrashed
 from rag.models.machine import cores, processor
@@ -37,7 +38,8 @@ LIMIT = 300.0
 _MEANT, _TURNS = 0.3, 3
 #: Tokens read and written for a usual answer: what is weighed where one way reads faster and another writes faster.
 USUAL = (300, 60)
-
+#: Tokens written to measure how fast.
+_WRITTEN = 8
 
 _Way = TypeVar("_Way")
 
@@ -51,6 +53,7 @@ class Probe:
         threads: for writing; for reading.
         batch: tokens read at once.
         read_rate, write_rate: tokens a second.
+        work: seconds of all cores together for a usual answer.
         busy: tasks that wanted a core of this machine meanwhile, for each that it has.
         detail: what was seen, for people.
     """
@@ -61,13 +64,9 @@ class Probe:
     batch: int
     read_rate: float
     write_rate: float
+    work: float
     busy: float
     detail: str
-
-    @property
-    def seconds(self) -> float:
-        """Of a usual answer."""
-        return USUAL[0] / self.read_rate + USUAL[1] / self.write_rate
 
 
 def probe(path: Path, cache_dir: Path, *, threads: int = 0, limit: float = LIMIT) -> Probe:
@@ -113,9 +112,9 @@ def _better(plain: Probe | str, extra: Probe | str) -> Probe:
         return _told(extra, f"extra weight buffers are on: without them the model {plain}")
     if isinstance(extra, str):
         return _told(plain, f"extra weight buffers are off: with them the model {extra}")
-    if extra.seconds < plain.seconds:
-        return _told(extra, f"extra weight buffers are on: {plain.seconds / extra.seconds:.1f} times as fast")
-    return _told(plain, f"extra weight buffers are off: {extra.seconds / plain.seconds:.1f} times as fast without")
+    if extra.work < plain.work:
+        return _told(extra, f"extra weight buffers are on: {plain.work / extra.work:.1f} times as fast")
+    return _told(plain, f"extra weight buffers are off: {extra.work / plain.work:.1f} times as fast without")
 
 
 def _told(found: Probe, why: str) -> Probe:
@@ -150,60 +149,69 @@ def _key(path: Path, threads: int = 0) -> str:
 
 
 def measure(generator: LlamaGenerator, threads: int = 0) -> Probe:
-    """How fast the generator runs with all cores or half of them, and reading in large or small batches.
+    """How fast the generator runs with all cores or half of them, and reading in small or large batches.
 
     Args:
         threads: as many, and no others tried; 0 tries.
     """
     words = generator.tokenize_text("The council said on Monday that the bridge would stay shut until spring. ")
     busy = _busy()
-    # A first reading warms up, and tells how much can be read in the time.
-    _seconds_to_read(generator, list(islice(cycle(words), 16)), 0)
-    rough = 16 / _seconds_to_read(generator, list(islice(cycle(words), 16)), 1)
+    # A first reading warms up, a second tells how much can be read in the time.
+    _read(generator, list(islice(cycle(words), 16)), 0)
+    rough = 16 / _read(generator, list(islice(cycle(words), 16)), 1).wall
     tokens = list(islice(cycle(words), max(32, min(256, int(rough * _MEANT)))))
-    usual = threads or cores()
-    others = [] if threads or usual == 1 else [usual // 2]
-    reads: dict[tuple[int, int], list[float]] = {}
-    writes: dict[int, list[float]] = {}
+    usual, small, large = threads or cores(), 128, 512
+    ways = [(usual, small)]
+    # The small batch ends sooner when somebody stops it; both are the same where the text is no longer.
+    ways += [(usual, large)] if len(tokens) > small else []
+    ways += [(usual // 2, small)] if not threads and usual > 1 else []
+    reads: dict[tuple[int, int], list[_Took]] = {}
+    writes: dict[int, list[_Took]] = {}
     for turn in range(_TURNS):
-        for count, batch in ((usual, 512), (usual, 128), *((other, 512) for other in others)):
+        for count, batch in ways:
             generator.set_speed(threads=count, read_threads=count, batch=batch)
-            reads.setdefault((count, batch), []).append(_seconds_to_read(generator, tokens, turn))
-            if batch == 512:
-                writes.setdefault(count, []).append(_seconds_to_write(generator, 8))
+            reads.setdefault((count, batch), []).append(_read(generator, tokens, turn))
+            if batch == small:
+                writes.setdefault(count, []).append(_timed(lambda: generator.write_blindly(_WRITTEN)))
     read_threads, batch = _winner(reads)
     write_threads = _winner(writes)
+    reading, writing = min(reads[read_threads, batch]), min(writes[write_threads])
     return Probe(
         extra_buffers=generator.extra_buffers,
         threads=write_threads,
         read_threads=read_threads,
         batch=batch,
-        read_rate=len(tokens) / min(reads[read_threads, batch]),
-        write_rate=8 / min(writes[write_threads]),
+        read_rate=len(tokens) / reading.wall,
+        write_rate=_WRITTEN / writing.wall,
+        work=USUAL[0] * reading.work / len(tokens) + USUAL[1] * writing.work / _WRITTEN,
         busy=busy,
         detail="",
     )
 
 
-def _winner(seconds: dict[_Way, list[float]]) -> _Way:
-    """The first way, unless another was quicker in each turn; the quickest of those."""
-    usual, *others = seconds
-    better = [way for way in others if all(a < b for a, b in zip(seconds[way], seconds[usual], strict=True))]
-    return min(better, key=lambda way: min(seconds[way]), default=usual)
+class _Took(NamedTuple):
+    """Seconds by the clock, and of all cores together; the latter hardly depends on what else runs."""
+
+    wall: float
+    work: float
 
 
-def _seconds_to_read(generator: LlamaGenerator, tokens: list[int], turn: int) -> float:
+def _timed(call: Callable[[], object]) -> _Took:
+    wall, work = time.perf_counter(), time.process_time()
+    call()
+    return _Took(time.perf_counter() - wall, time.process_time() - work)
+
+
+def _read(generator: LlamaGenerator, tokens: list[int], turn: int) -> _Took:
     # Another first token each time, so that nothing is taken from the time before.
-    started = time.perf_counter()
-    generator.logits([tokens[turn + 1], *tokens[1:]])
-    return time.perf_counter() - started
+    return _timed(lambda: generator.logits([tokens[turn + 1], *tokens[1:]]))
 
 
-def _seconds_to_write(generator: LlamaGenerator, count: int) -> float:
-    """Of so many tokens, each read alone, as writing does."""
-    started = time.perf_counter()
-    generator.write_blindly(count)
-    return time.perf_counter() - started
+def _winner(took: dict[_Way, list[_Took]]) -> _Way:
+    """The first way, unless another was quicker in each turn; the quickest of those."""
+    usual, *others = took
+    better = [way for way in others if all(a < b for a, b in zip(took[way], took[usual], strict=True))]
+    return min(better, key=lambda way: min(took[way]), default=usual)
 
 
 def _child(path: str, extra_buffers: str, threads: str) -> int:
