@@ -18,9 +18,11 @@ from rag.models.embedder import packaged_model_folder
 from rag.resources import resource
 from training.batching import batches
 from training.judge_data import SUPPORTED, UNSUPPORTED
-from training.loop import TOKENS, fit, groups
+from training.loop import fit, groups
 from training.reader import shipped_weights
 
+TOKENS = 2_048
+"""Tokens of one step, padding included: some 35 pairs."""
 LABELS = ("supported", "not found", "contradicted")
 
 
@@ -85,10 +87,10 @@ def main() -> None:
     from transformers import AutoModelForSequenceClassification
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="the folder that training.judge_data wrote")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, required=True, help="optimiser steps; one epoch prints its number")
-    parser.add_argument("--rate", type=float, default=2e-4)
+    parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument("--seed", type=int, default=13)
     parser.add_argument("--start", type=Path, help="go on from a trained judge's folder")
     options = parser.parse_args()
@@ -100,13 +102,22 @@ def main() -> None:
     lengths = np.diff(data["offsets"])
     print(f"{len(batches(lengths, options.seed, TOKENS))} steps are one epoch", flush=True)
     model = AutoModelForSequenceClassification.from_pretrained(options.start) if options.start else new_judge()
+    model.get_input_embeddings().weight.requires_grad_(False)  # half of the weights, known well enough
 
     def loss(group: np.ndarray) -> tuple[Any, int]:
         batch = padded(data, group)
         label = batch.pop("label")
         return loss_of(model(**batch).logits, label), batch["input_ids"].numel()
 
-    fit(model, loss, groups(lengths, options.seed), options.out, count=options.steps, rate=options.rate, every=200)
+    fit(
+        model,
+        loss,
+        groups(lengths, options.seed, TOKENS),
+        options.out,
+        count=options.steps,
+        rate=options.rate,
+        every=200,
+    )
     model.save_pretrained(options.out)
 
 

@@ -16,17 +16,20 @@ import numpy as np
 
 from training.batching import batches
 
-TOKENS = 4_096
-"""Tokens of one step, padding included."""
 WARM_UP = 0.06
 """Share of the steps in which the learning rate rises."""
 
 
-def groups(lengths: np.ndarray, seed: int) -> Iterator[np.ndarray]:
-    """Indices of one step after the other, epoch after epoch, without end."""
+def groups(lengths: np.ndarray, seed: int, tokens: int) -> Iterator[np.ndarray]:
+    """Indices of one step after the other, epoch after epoch, without end.
+
+    Args:
+        lengths: int (n,), tokens of each sequence.
+        tokens: of one step, padding included.
+    """
     epoch = 0
     while True:
-        yield from batches(lengths, seed + epoch, TOKENS)
+        yield from batches(lengths, seed + epoch, tokens)
         epoch += 1
 
 
@@ -50,8 +53,9 @@ def fit(
     import torch
     from transformers import get_linear_schedule_with_warmup
 
-    plain = [p for n, p in model.named_parameters() if "LayerNorm" in n or n.endswith("bias")]
-    decayed = [p for n, p in model.named_parameters() if not ("LayerNorm" in n or n.endswith("bias"))]
+    learned = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    plain = [p for n, p in learned if "LayerNorm" in n or n.endswith("bias")]
+    decayed = [p for n, p in learned if not ("LayerNorm" in n or n.endswith("bias"))]
     optimiser = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}], lr=rate, fused=True
     )

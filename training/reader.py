@@ -16,7 +16,10 @@ import numpy as np
 
 from rag.models.embedder import packaged_model_folder
 from training.batching import batches
-from training.loop import TOKENS, fit, groups
+from training.loop import fit, groups
+
+TOKENS = 4_096
+"""Tokens of one step, padding included."""
 
 
 def padded(data: Any, group: np.ndarray) -> dict[str, Any]:
@@ -98,7 +101,7 @@ def main() -> None:
         batch = padded(data, group)
         return model(**batch).loss, batch["input_ids"].numel()
 
-    fit(model, loss, groups(lengths, options.seed), options.out, count=options.steps, rate=options.rate)
+    fit(model, loss, groups(lengths, options.seed, TOKENS), options.out, count=options.steps, rate=options.rate)
     model.save_pretrained(options.out)
 
 

@@ -1,7 +1,7 @@
 """Sentences said in other words, and sentences made wrong: the true and false claims that the judge learns from.
 
-After FactCC (Kryscinski et al. 2020, section 3.1: paraphrase, negation, entity, number and pronoun swaps, noise), with a
-dependency parse in the place of back-translation. Every function takes a parsed sentence (spaCy's `Doc`) and gives
+After FactCC (Kryscinski et al. 2020, section 3.1: paraphrase, negation, entity, number and pronoun swaps, noise), with
+a dependency parse in the place of back-translation. Every function takes a parsed sentence (spaCy's `Doc`) and gives
 strings; none knows where the sentence comes from.
 """
 
@@ -26,7 +26,7 @@ SAY = frozenset(
 _SAID = ["said", "stated", "told reporters", "said in a statement", "remarked", "explained", "noted"]
 _PRONOUNS = frozenset("he she it they i we you who this that".split())
 _IDIOMS = frozenset("place part charge care effect advantage shape note notice way".split())
-_ADJUNCT = frozenset("in on at during after before since amid following near around across throughout under".split())
+_LOOSE = frozenset("during after before since amid following throughout despite".split())
 _CONDITION = frozenset("if unless until whether lest provided once".split())
 _SYMMETRIC = frozenset("meet marry fight talk speak play border join face trade debate negotiate agree be have".split())
 _PREFIXES = [
@@ -41,20 +41,25 @@ _SYNONYMS = [
         "huge/enormous helped/assisted near/close_to almost/nearly roughly/approximately "
         "children/kids movie/film border/frontier attack/assault attacks/assaults "
         "deadly/fatal company/firm companies/firms firm/business car/vehicle cars/vehicles doctor/physician "
-        " soldiers/troops army/military killed/slain died/lost_their_lives hurt/injured wounded/injured "
+        "soldiers/troops army/military killed/slain died/lost_their_lives hurt/injured wounded/injured "
         "asked/requested allowed/permitted banned/prohibited chose/selected quickly/rapidly "
         "showed/revealed got/received said/stated told/informed "
         "get/obtain needs/requires needed/required try/attempt tried/attempted trying/attempting "
         "important/significant famous/well-known "
         "rich/wealthy sick/ill area/region areas/regions police/officers lawyer/attorney "
         "lawyers/attorneys money/funds vote/ballot boss/chief led/headed "
-        "created/made built/constructed destroyed/wrecked damaged/harmed fled/ran_away left/departed arrived/came "
-        "moved/relocated happened/occurred took_place/occurred held/staged released/published "
+        "created/made built/constructed destroyed/wrecked damaged/harmed fled/ran_away "
+        "moved/relocated happened/occurred took_place/occurred held/staged "
         "launched/started stopped/halted closed/shut opened/inaugurated won/secured rejected/turned_down "
-        "blamed/faulted praised/commended criticized/faulted signed/put_their_name_to "
-        "several/a_number_of many/numerous most/the_majority_of more_than/over less_than/under "
+        "blamed/faulted praised/commended criticized/faulted agreed/consented "
+        "several/a_number_of many/numerous most/the_majority_of more_than/over "
         "increased/went_up rose/climbed fell/dropped decreased/declined dropped/declined grew/expanded "
-        "raised/increased lowered/reduced continued/went_on remained/stayed".split()
+        "raised/increased lowered/reduced continued/went_on remained/stayed "
+        "country/nation countries/nations weapons/arms protest/demonstration protests/demonstrations rule/regulation "
+        "rules/regulations workers/employees worker/employee crash/accident illness/disease wants/wishes spoke/talked "
+        "answered/replied replied/responded demanded/called_for urged/called_on warned/cautioned promised/pledged "
+        "mediated/brokered brokered/negotiated collapsed/failed leads/heads lies_in/is_in government/administration "
+        "build/construct buy/purchase win/secure choose/select".split()
     )
 ]
 _SWAPPED_UNITS = [
@@ -73,9 +78,9 @@ _HEDGED = [
     (re.compile(r"\b(?:may|might|could) have been\b"), "was"),
     (re.compile(r"\b(?:may|might|could) have\b"), "has"),
     (re.compile(r"\b(?:may|might|could|can|should|would)(?= (?!not\b)[a-z]+)"), "will"),
-    (re.compile(r"\b(?:is|are|was|were) (?:also |now |still )?(?:expected|likely|set|due|scheduled|poised) to\b"), "will"),
-    (re.compile(r"\b(?:is|are) (?:believed|thought|said|alleged|suspected|reported|understood|rumou?red) to be\b"), "is"),
-    (re.compile(r"\b(?:is|are) (?:believed|thought|said|alleged|suspected|reported|understood|rumou?red) to have\b"), "has"),
+    (re.compile(r"\b(?:is|are|was|were) (?:also |now |still )?(?:expected|likely|set|due|scheduled) to\b"), "will"),
+    (re.compile(r"\b(?:is|are) (?:believed|thought|said|alleged|suspected|reported|rumou?red) to be\b"), "is"),
+    (re.compile(r"\b(?:is|are) (?:believed|thought|said|alleged|suspected|reported|rumou?red) to have\b"), "has"),
     (re.compile(r"\b(?:plans?|hopes?|wants?|intends?|aims?|seeks?|proposes?|threatens?) to\b"), "will"),
     (re.compile(r"\b(?:planned|hoped|wanted|intended|aimed|sought|proposed|threatened|offered) to\b"), "was going to"),
     (re.compile(r"\b(?:allegedly|reportedly|apparently|possibly|perhaps|probably|likely|potentially|seemingly) "), ""),
@@ -85,7 +90,7 @@ _HEDGED = [
 _QUANTIFIED = [("some", "all"), ("many", "all"), ("most", "all"), ("several", "all"), ("few", "most"), ("all", "few"),
                ("often", "always"), ("sometimes", "always"), ("usually", "never"), ("always", "never"),
                ("every", "no"), ("both", "neither of"), ("only", "not only"), ("at least", "at most"),
-               ("more than", "less than"), ("less than", "more than"), ("up to", "over"), ("fewer than", "more than")]  # fmt: skip
+               ("more than", "less than"), ("less than", "more than"), ("up to", "over")]  # fmt: skip
 
 
 @cache
@@ -108,6 +113,12 @@ def tidy(text: str) -> str:
         return ""
     text = text[0].upper() + text[1:]
     return text if text[-1] in '.!?"”' else text + "."
+
+
+def inside(text: str) -> str:
+    """A sentence as it is written after other words: its first letter small, unless a name begins it."""
+    opens = re.match(r"(?:The|A|An|In|It|They|He|She|This|There|After|On|At)\b", text)
+    return text[:1].lower() + text[1:] if opens else text
 
 
 def phrase(tokens: Sequence[Token]) -> str:
@@ -154,32 +165,38 @@ def _negated(verb: Token) -> bool:
 def shortened(doc: Doc) -> Iterator[str]:
     """The sentence without one clause, apposition, adjunct or second verb that it is true without."""
     main = root(doc)
-    modal = any(child.tag_ == "MD" for child in main.children)
     if _negated(main) or any(token.lower_ in {"no", "only", "all", "every", "without", "never"} for token in doc):
         return
     for token in doc:
-        before = doc[token.left_edge.i - 1].text if token.left_edge.i else ""
-        part: set[int] = set()
-        if (token.dep_ in {"relcl", "appos", "acl"} and before in {",", "-", "–", "—"}) or (
-            token.dep_ == "advcl"
-            and not modal
-            and not any(child.lower_ in _CONDITION for child in token.children)
-            and not any(other.lower_ in _CONDITION for other in token.subtree)
-        ):
-            part = _subtree(token)
-        elif token.dep_ == "prep" and token.head == main and token.lower_ in _ADJUNCT and len(_subtree(token)) > 1:
-            part = _subtree(token)
-        elif token.dep_ == "npadvmod" and token.head == main and token.ent_type_ == "DATE":
-            part = _subtree(token)
-        elif token.dep_ == "conj" and token.head in (main,) and not modal and not _nsubj(token):
-            cc = [child.i for child in token.head.children if child.dep_ == "cc" and child.lower_ == "and"]
-            part = _subtree(token) | set(cc) if cc else set()
+        part = _droppable(doc, token, main)
         if part and len(doc) - len(part) >= 5:
             yield _without(doc, _commas_around(doc, part))
 
 
+def _droppable(doc: Doc, token: Token, main: Token) -> set[int]:
+    """The tokens below one that can go without making the sentence untrue; empty when they cannot."""
+    modal = any(child.tag_ == "MD" for child in main.children)
+    set_off = token.left_edge.i > 0 and doc[token.left_edge.i - 1].text in {",", "-", "–", "—"}
+    below = _subtree(token)
+    if token.dep_ in {"relcl", "appos", "acl"}:
+        return below if set_off else set()
+    if token.dep_ == "advcl":
+        inverted = token.left_edge.lower_ in {"should", "had", "were"}  # "should he fall" is "if he falls"
+        conditional = inverted or any(other.lower_ in _CONDITION for other in token.subtree)
+        return below if not modal and not conditional else set()
+    if token.head != main:
+        return set()
+    if token.dep_ == "prep":
+        when_or_where = any(c.ent_type_ in {"DATE", "TIME", "GPE", "LOC", "FAC", "EVENT"} for c in token.children)
+        return below if token.lower_ in _LOOSE or (token.lower_ in {"in", "on", "at"} and when_or_where) else set()
+    if token.dep_ == "npadvmod":
+        return below if token.ent_type_ == "DATE" else set()
+    joined = [child.i for child in main.children if child.dep_ == "cc" and child.lower_ == "and"]
+    return below | set(joined) if token.dep_ == "conj" and joined and not modal and not _nsubj(token) else set()
+
+
 def _nsubj(verb: Token) -> Token | None:
-    return next((child for child in verb.children if child.dep_ in {"nsubj", "nsubjpass"}), None)
+    return next((child for child in verb.children if child.dep_ in {"nsubj", "nsubjpass", "expl"}), None)
 
 
 def _bare_subject(subject: Token) -> list[Token]:
@@ -193,45 +210,52 @@ def _bare_subject(subject: Token) -> list[Token]:
 
 def extracted(doc: Doc) -> Iterator[str]:
     """Short statements that the sentence contains: second verbs, relative clauses, appositions, titles of people."""
-    main = root(doc)
-    subject = _nsubj(main)
-    if subject is not None and not _negated(main):
-        who = phrase(_bare_subject(subject))
-        for token in main.children:
-            if token.dep_ != "conj" or token.pos_ not in {"VERB", "AUX"}:
-                continue
-            rest = phrase(list(token.subtree))
-            if _nsubj(token):
-                yield tidy(rest)
-            elif token.tag_ in {"VBD", "VBZ", "VBP"} and main.tag_ in {"VBD", "VBZ", "VBP"}:
-                yield tidy(f"{who} {rest}")
-            elif token.tag_ == "VBN":
-                helpers = [c for c in main.children if c.dep_ in {"aux", "auxpass"}]
-                if helpers:
-                    yield tidy(f"{who} {phrase(helpers)} {rest}")
+    yield from _second_verbs(root(doc))
     for token in doc:
-        before = doc[token.left_edge.i - 1].text if token.left_edge.i else ""
-        if token.dep_ == "relcl" and before == "," and token.tag_ in {"VBD", "VBZ", "VBP"}:
-            pronoun = _nsubj(token)
-            if pronoun is not None and pronoun.lower_ in {"who", "which", "that"}:
-                rest = phrase([t for t in token.subtree if t.i != pronoun.i])
-                yield tidy(f"{phrase(_bare_subject(token.head))} {rest}")
-        if token.dep_ == "appos" and before == "," and token.head.ent_type_ in {"PERSON", "ORG", "GPE"}:
-            if token.pos_ == "NOUN" and token.ent_type_ not in {"PERSON", "CARDINAL", "DATE"}:
-                text = phrase(list(token.subtree))
-                if 2 <= len(text.split()) <= 12:
-                    yield tidy(f"{phrase(_bare_subject(token.head))} is {_article(token, text)}")
+        if token.left_edge.i and doc[token.left_edge.i - 1].text == ",":
+            yield from _set_off(token)
     for name in doc.ents:
         if name.label_ != "PERSON" or len(name) < 2:
             continue
-        titles = []
+        titles: list[Token] = []
         for token in reversed(list(doc[: name.start])):
-            if token.pos_ in {"NOUN", "ADJ", "PROPN"} and token.head.i >= token.i and token.head.i < name.end:
-                titles.insert(0, token)
-            else:
+            if token.pos_ not in {"NOUN", "ADJ", "PROPN"} or not token.i <= token.head.i < name.end:
                 break
+            titles.insert(0, token)
         if titles and titles[-1].tag_ == "NN" and titles[-1].lower_ not in {"mr", "mrs", "ms", "dr"}:
             yield tidy(f"{name.text} is {_article(titles[0], phrase(titles))}")
+
+
+def _second_verbs(main: Token) -> Iterator[str]:
+    subject = _nsubj(main)
+    if subject is None or _negated(main):
+        return
+    who = phrase(_bare_subject(subject))
+    helpers = [c for c in main.children if c.dep_ in {"aux", "auxpass"}]
+    for token in main.children:
+        if token.dep_ != "conj" or token.pos_ not in {"VERB", "AUX"}:
+            continue
+        rest = phrase(list(token.subtree))
+        if _nsubj(token):
+            if token.tag_ not in {"VBN", "VBG", "VB"} or any(c.dep_ in {"aux", "auxpass"} for c in token.children):
+                yield tidy(rest)
+        elif token.tag_ in {"VBD", "VBZ", "VBP"} and main.tag_ in {"VBD", "VBZ", "VBP"}:
+            yield tidy(f"{who} {rest}")
+        elif token.tag_ == "VBN" and helpers:
+            yield tidy(f"{who} {phrase(helpers)} {rest}")
+
+
+def _set_off(token: Token) -> Iterator[str]:
+    """What a relative clause or an apposition after a comma says of the noun before it."""
+    pronoun = _nsubj(token)
+    if token.dep_ == "relcl" and token.tag_ in {"VBD", "VBZ", "VBP"} and pronoun is not None:
+        if pronoun.lower_ in {"who", "which", "that"}:
+            rest = phrase([t for t in token.subtree if t.i != pronoun.i])
+            yield tidy(f"{phrase(_bare_subject(token.head))} {rest}")
+    elif token.dep_ == "appos" and token.head.ent_type_ in {"PERSON", "ORG", "GPE"} and token.pos_ == "NOUN":
+        text = phrase(list(token.subtree))
+        if token.ent_type_ not in {"PERSON", "CARDINAL", "DATE"} and 2 <= len(text.split()) <= 12:
+            yield tidy(f"{phrase(_bare_subject(token.head))} is {_article(token, text)}")
 
 
 def _article(first: Token, text: str) -> str:
@@ -253,25 +277,21 @@ def revoiced(doc: Doc) -> Iterator[str]:
     subject = _nsubj(main)
     if subject is None or _negated(main) or any(c.tag_ == "MD" for c in main.children):
         return
+    if any(c.dep_ in {"conj", "xcomp", "ccomp", "advcl", "prt", "oprd"} for c in main.children):
+        return
     after = [c for c in main.children if c.i > main.i and c.dep_ in {"prep", "npadvmod"} and c.lower_ != "by"]
     rest = " ".join(phrase(list(c.subtree)) for c in after)
-    what = next((c for c in main.children if c.dep_ == "dobj"), None)
-    if main.tag_ == "VBD" and what is not None and main.lemma_ not in _SYMMETRIC and what.pos_ in {"NOUN", "PROPN"}:
-        if len(_subtree(what)) <= 9 and not any(
-            c.dep_ in {"conj", "xcomp", "ccomp", "advcl", "prt"} for c in main.children
-        ):
-            many = what.tag_ in {"NNS", "NNPS"} or any(c.dep_ == "conj" for c in what.children)
-            done = f"{'were' if many else 'was'} {_inflect(main, 'VBN')}"
-            who = phrase(_bare_subject(subject))
-            yield tidy(f"{phrase(list(what.subtree))} {done} by {_lower_first(subject.left_edge, who)} {rest}")
+    who = _lower_first(subject.left_edge, phrase(_bare_subject(subject)))
+    what = next((c for c in main.children if c.dep_ == "dobj" and c.pos_ in {"NOUN", "PROPN"}), None)
+    if main.tag_ == "VBD" and what is not None and main.lemma_ not in _SYMMETRIC and len(_subtree(what)) <= 9:
+        many = what.tag_ in {"NNS", "NNPS"} or any(c.dep_ == "conj" for c in what.children)
+        done = f"{'were' if many else 'was'} {_inflect(main, 'VBN')}"
+        yield tidy(f"{phrase(list(what.subtree))} {done} by {who} {rest}")
     agent = next((c for c in main.children if c.dep_ == "agent"), None)
-    helper = next((c for c in main.children if c.dep_ == "auxpass"), None)
-    if agent is not None and helper is not None and helper.lower_ in {"was", "were"}:
-        if not any(c.dep_ in {"conj", "xcomp", "ccomp", "advcl", "aux", "oprd"} for c in main.children):
-            by = next((c for c in agent.children if c.dep_ == "pobj"), None)
-            if by is not None and len(_subtree(by)) <= 12:
-                whom = _lower_first(subject.left_edge, phrase(_bare_subject(subject)))
-                yield tidy(f"{phrase(list(by.subtree))} {_inflect(main, 'VBD')} {whom} {rest}")
+    helpers = [c.lower_ for c in main.children if c.dep_ in {"aux", "auxpass"}]
+    by = next((c for c in agent.children if c.dep_ == "pobj"), None) if agent is not None else None
+    if by is not None and helpers in (["was"], ["were"]) and len(_subtree(by)) <= 12:
+        yield tidy(f"{phrase(list(by.subtree))} {_inflect(main, 'VBD')} {who} {rest}")
 
 
 def attribution(doc: Doc) -> tuple[str, str, str] | None:
@@ -301,7 +321,7 @@ def reported(doc: Doc, rng: random.Random) -> Iterator[str]:
     who, verb, what = found
     if who.lower() in _PRONOUNS:
         return
-    first = what[:1].lower() + what[1:] if what.split()[0].lower() in {"the", "a", "an", "it", "he", "she", "they", "there", "this"} else what  # fmt: skip
+    first = inside(what)
     forms = [f"According to {who}, {first}", f"{what}, {who} said", f"{what}, according to {who}"]
     if verb in {"say", "accord", "tell", "state", "add", "note", "explain"}:
         forms += [f"{who} {rng.choice(_SAID)} that {first}", f"{who} says {first}"]
@@ -361,12 +381,7 @@ def undone(doc: Doc) -> tuple[str, str] | None:
 
 def prefixed(text: str, rng: random.Random) -> str:
     """The claim with words before it as language models like them."""
-    start = (
-        text[:1].lower() + text[1:]
-        if re.match(r"(?:The|A|An|In|It|They|He|She|This|There|After|On|At)\b", text)
-        else text
-    )
-    return rng.choice(_PREFIXES) + start
+    return rng.choice(_PREFIXES) + inside(text)
 
 
 # --- false claims -----------------------------------------------------------------------------------------------------
@@ -405,8 +420,8 @@ def negation(doc: Doc, rng: random.Random) -> str | None:
 _NEWS_OPPOSITES = {
     left: right
     for pair in (
-        "agreed/refused approved/rejected confirmed/denied denied/confirmed guilty/innocent killed/rescued died/survived "
-        "survived/died passed/failed failed/succeeded succeeded/failed backed/opposed praised/criticized "
+        "agreed/refused approved/rejected confirmed/denied denied/confirmed guilty/innocent killed/rescued "
+        "died/survived survived/died passed/failed failed/succeeded succeeded/failed backed/opposed praised/criticized "
         "criticized/praised condemned/welcomed welcomed/condemned released/detained arrested/freed hired/fired "
         "fired/hired raised/lowered cut/raised gained/lost improved/worsened strengthened/weakened expanded/shrank "
         "accused/cleared convicted/acquitted acquitted/convicted resumed/suspended suspended/resumed imposed/lifted "
@@ -443,7 +458,9 @@ def roles(doc: Doc, rng: random.Random) -> str | None:
     pairs: list[tuple[tuple[int, int], tuple[int, int]]] = []
     if subject is not None and main.lemma_ not in _SYMMETRIC:
         for child in main.children:
-            other = child if child.dep_ == "dobj" else next((g for g in child.children if g.dep_ == "pobj"), None) if child.dep_ in {"agent"} else None  # fmt: skip
+            other = child if child.dep_ == "dobj" else None
+            if child.dep_ == "agent":
+                other = next((grandchild for grandchild in child.children if grandchild.dep_ == "pobj"), None)
             if other is not None and other.pos_ == subject.pos_ and other.pos_ in {"PROPN", "NOUN"}:
                 one, two = list(subject.subtree), list(other.subtree)
                 if (
@@ -458,9 +475,9 @@ def roles(doc: Doc, rng: random.Random) -> str | None:
         for right in names[a + 1 :]:
             between = doc[left.end : right.start].text.strip(" ,").lower()
             listed = between in {"", "and", "or", "&", "-"} or left.root.head == right.root or right.root.dep_ == "conj"
-            if left.label_ == right.label_ and left.text.lower() != right.text.lower() and not listed:
-                if main.lemma_ not in _SYMMETRIC - {"be", "have"}:
-                    pairs.append(((left.start, left.end), (right.start, right.end)))
+            symmetric = main.lemma_ in _SYMMETRIC - {"be", "have"}
+            if left.label_ == right.label_ and left.text.lower() != right.text.lower() and not (listed or symmetric):
+                pairs.append(((left.start, left.end), (right.start, right.end)))
     if not pairs:
         return None
     (a, b), (c, d) = rng.choice(pairs)
@@ -541,8 +558,8 @@ def other_date(text: str, rng: random.Random) -> str | None:
         return None
     day = rng.choice(found)
     part = text[day.start : day.end]
-    for pattern, pool in ((r"\b(?:1[89]|20)\d\d\b", None), ("|".join(_WEEKDAYS), _WEEKDAYS), ("|".join(_MONTHS), _MONTHS),
-                          (r"\b\d{1,2}\b", None)):  # fmt: skip
+    named = [("|".join(pool), pool) for pool in (_WEEKDAYS, _MONTHS)]
+    for pattern, pool in [(r"\b(?:1[89]|20)\d\d\b", None), *named, (r"\b\d{1,2}\b", None)]:
         match = re.search(pattern, part)
         if match and (rng.random() < 0.7 or pattern == r"\b\d{1,2}\b"):
             if pool:
@@ -565,16 +582,15 @@ def other_speaker(doc: Doc, others: dict[str, set[str]], rng: random.Random) -> 
     if not found:
         return None
     who, _, what = found
-    if what.split()[0] in {"The", "A", "An", "It", "He", "She", "They", "There", "This"}:
-        what = what[:1].lower() + what[1:]
+    what = inside(what)
     pool = [name for name in pool if not set(name.lower().split()) & set(who.lower().split())]
-    inside = [e.text for e in doc.ents if e.label_ in {"PERSON", "ORG", "NORP"} and e.text in what]
-    pool = inside if inside and rng.random() < 0.3 else pool
+    named = [e.text for e in doc.ents if e.label_ in {"PERSON", "ORG", "NORP"} and e.text in what]
+    pool = named if named and rng.random() < 0.3 else pool
     if not pool:
         return None
     other = rng.choice(pool)
-    return tidy(rng.choice([f"{other} said that {what}", f"According to {other}, {what}", doc.text.replace(who, other, 1)
-                            if who.lower() not in _PRONOUNS else f"{other} said {what}"]))  # fmt: skip
+    replaced = f"{other} said {what}" if who.lower() in _PRONOUNS else doc.text.replace(who, other, 1)
+    return tidy(rng.choice([f"{other} said that {what}", f"According to {other}, {what}", replaced]))
 
 
 def unhedged(text: str, rng: random.Random) -> str | None:

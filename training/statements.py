@@ -1,4 +1,4 @@
-"""Questions and their answers turned into statements: "Who brokered the deal?" and "Qatar" into "Qatar brokered the deal."
+"""Questions and answers turned into statements: "Who brokered the deal?" and "Qatar" into "Qatar brokered the deal."
 
 After the QA2D of Demszky et al. 2018 (Transforming Question Answering Datasets Into Natural Language Inference
 Datasets), by rules over a dependency parse; what the rules cannot turn is left out.
@@ -11,39 +11,32 @@ from typing import Any
 
 from training.rewrites import tidy
 
+_PREPOSITIONS = ("in ", "on ", "at ", "after ", "before ", "during ", "from ", "by ", "since ", "around ", "near ")
+_PRONOUNS = frozenset("he she it they his her their its him them who that".split())
 _WH = frozenset("who what which when where whom whose how".split())
 
 
 def statement(question: Any, answer: str) -> str | None:
     """The statement that a parsed question (spaCy's `Doc`) and its answer make; None where no rule fits."""
     tokens = [token for token in question if token.text != "?"]
-    if not tokens or not answer or len(answer.split()) > 12:
-        return None
-    wh = next((t for t in tokens[:3] if t.lower_ in _WH), None)
-    if wh is None:
-        return None
     answer = answer.strip(" .,;:")
-    if answer.lower() in {"he", "she", "it", "they", "his", "her", "their", "its", "him", "them", "who", "that"}:
+    wh = next((t for t in tokens[:3] if t.lower_ in _WH), None)
+    if wh is None or answer.lower() in _PRONOUNS or not 0 < len(answer.split()) <= 12:
         return None
     if {"percent", "percentage"} & {t.lower_ for t in tokens[:4]} and answer[-1:].isdigit():
         answer += "%"
     helper = next(
         (t for t in tokens[wh.i + 1 : wh.i + 7] if t.pos_ == "AUX" or (t.pos_ == "VERB" and t.tag_ != "VBN")), None
     )
-    if helper is None:
+    counted = _counted(wh, tokens[: helper.i]) if helper is not None else None
+    if helper is None or counted is None:
         return None
-    asked = tokens[: helper.i]
-    counted = _counted(wh, asked)
-    rest = tokens[helper.i :]
-    if counted is None:
-        return None
+    asked, rest = tokens[: helper.i], tokens[helper.i :]
     given = answer if not counted or counted.lower() in answer.lower() else f"{answer} {counted}"
     subject = next((t for t in rest if t.dep_ in {"nsubj", "nsubjpass", "expl"} and t.head in rest), None)
     starts = next((t for t in asked if t.dep_ in {"nsubj", "nsubjpass"}), None)
     if starts is not None and wh.lower_ in {"who", "what", "which", "how", "whose"} and asked[0].pos_ != "ADP":
-        if helper.pos_ == "AUX" and helper.lemma_ == "do":
-            return None
-        return tidy(f"{given} {_words(rest)}")
+        return None if helper.pos_ == "AUX" and helper.lemma_ == "do" else tidy(f"{given} {_words(rest)}")
     if subject is None or helper.pos_ != "AUX" or subject.i < helper.i:
         return None
     subjects = [t for t in subject.subtree if t in rest and t != helper]
@@ -84,23 +77,7 @@ def _verb(helper: Any, after: list[Any]) -> str | None:
 
 
 def _preposition(wh: Any, answer: str) -> str:
-    first = answer.split()[0].lower()
-    if wh.lower_ not in {"when", "where"} or first in {
-        "in",
-        "on",
-        "at",
-        "after",
-        "before",
-        "during",
-        "from",
-        "by",
-        "since",
-    }:
+    if wh.lower_ not in {"when", "where"} or answer.lower().startswith(_PREPOSITIONS):
         return ""
-    if (
-        wh.lower_ == "when"
-        and re.search(r"\b(?:\d{1,2}\b|[A-Z][a-z]+day)", answer)
-        and not re.fullmatch(r"\d{4}", answer)
-    ):
-        return "on"
-    return "in"
+    one_day = re.search(r"\b(?:\d{1,2}\b|[A-Z][a-z]+day)", answer) and not re.fullmatch(r"\d{4}", answer)
+    return "on" if wh.lower_ == "when" and one_day else "in"
