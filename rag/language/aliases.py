@@ -1,4 +1,4 @@
-"""Which words of names stand for one another: "Pakistani" for "Pakistan", "Türkiye" for "Turkey", "UN" for its words."""
+"""Which words of names stand for one another: "Pakistani" for "Pakistan", "Türkiye" for "Turkey"."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rag.language.words import fold
 _GROUPS = tuple(
     frozenset(group.split("/"))
     for group in (
-        "us/usa/america/american/americans/washington uk/britain/british/briton/britons/london un/unama eu/european/brussels "
+        "us/usa/america/american/americans/washington uk/britain/british/briton/britons/london eu/european/brussels "
         "turkey/turkiye/turkish/turks/ankara france/french/paris spain/spanish/spaniard/madrid netherlands/dutch/hague "
         "ireland/irish/dublin poland/polish/poles/warsaw denmark/danish/danes finland/finnish/finns "
         "switzerland/swiss germany/german/germans/berlin greece/greek/greeks wales/welsh scotland/scottish/scots "
@@ -20,7 +20,7 @@ _GROUPS = tuple(
         "congo/congolese iraq/iraqi/baghdad syria/syrian/damascus lebanon/lebanese norway/norwegian portugal/portuguese"
     ).split()
 )
-_ENDINGS = frozenset("s n ns an ans ian ians ish i is ese istan ia y e a en er ers ic".split() + [""])
+_ENDINGS = frozenset(["", *"s n ns an ans ian ians ish i is ese istan ia y e a en er ers ic".split()])
 
 
 def same_word(one: str, other: str) -> bool:
