@@ -24,7 +24,7 @@ from rag.language.words import content_stems
 from rag.models.judge import Judge
 
 #: Sentences that a claim is held to, those that share most with it.
-PREMISES = 12
+PREMISES = 8
 #: The kinds of error that the bar is about.
 ASKED = ("negation", "opposite", "swap", "number", "unit", "date", "name", "speaker")
 SUPPORTED = 0
