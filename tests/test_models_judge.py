@@ -49,7 +49,11 @@ def test_a_negation_contradicts_and_another_topic_does_not(judge: Judge) -> None
 
 
 def test_judgements_are_probabilities_in_the_order_given(judge: Judge) -> None:
-    claims = ["The council approved the bridge.", "x", "The council rejected the bridge, and then the mayor resigned." * 9]
+    claims = [
+        "The council approved the bridge.",
+        "x",
+        "The council rejected the bridge, and then the mayor resigned." * 9,
+    ]
     together = judge.judge([(PREMISE, claim) for claim in claims])
     for claim, found in zip(claims, together, strict=True):
         assert 0 <= found.supported <= 1

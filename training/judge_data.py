@@ -38,7 +38,7 @@ PREMISE_TOKENS, CLAIM_TOKENS = 120, 60
 FALSE_KINDS = {
     "negation": CONTRADICTED, "opposite": CONTRADICTED, "swap": CONTRADICTED, "name": CONTRADICTED,
     "number": CONTRADICTED, "unit": CONTRADICTED, "date": CONTRADICTED, "speaker": CONTRADICTED,
-    "hedge": NOT_FOUND, "attribution": NOT_FOUND, "condition": NOT_FOUND, "quantity": UNSUPPORTED,
+    "hedge": NOT_FOUND, "wish": NOT_FOUND, "attribution": NOT_FOUND, "condition": NOT_FOUND, "quantity": UNSUPPORTED,
 }  # fmt: skip
 #: Kinds that would be too many, and the share of their pairs that is learned from.
 SHARES = {
@@ -104,7 +104,8 @@ class Maker:
             "date": lambda: rewrites.other_date(text, rng),
             "speaker": lambda: rewrites.other_speaker(doc, names, rng),
             "hedge": lambda: rewrites.unhedged(text, rng),
-            "attribution": lambda: rewrites.unattributed(doc),
+            "attribution": lambda: rewrites.accused(doc) or rewrites.unattributed(doc),
+            "wish": lambda: rewrites.unrealised(doc),
             "condition": lambda: rewrites.unconditional(doc),
             "quantity": lambda: rewrites.quantified(text, rng),
         }

@@ -601,6 +601,45 @@ def unhedged(text: str, rng: random.Random) -> str | None:
     return None
 
 
+_WISHES = frozenset(
+    """ask urge want order tell call plan hope expect try threaten promise agree offer intend seek pledge vow aim
+    attempt propose push press warn decide prepare need require invite force consider""".split()
+)
+
+
+def unrealised(doc: Doc) -> str | None:
+    """What somebody wants, is asked or is about to do told as done: "urged them to leave" as "they left"."""
+    for verb in doc:
+        done = next((c for c in verb.children if c.dep_ in {"xcomp", "ccomp"} and c.tag_ == "VB"), None)
+        if verb.lemma_ not in _WISHES or done is None or _negated(verb) or _negated(done):
+            continue
+        to = [c for c in done.children if c.dep_ == "aux" and c.lower_ == "to"]
+        subject = _nsubj(done) or next((c for c in verb.children if c.dep_ == "dobj"), None) or _nsubj(verb)
+        if not to or subject is None or subject.i > done.i or any(c.dep_ == "auxpass" for c in done.children):
+            continue
+        rest = phrase([t for t in done.subtree if t.i > done.i])
+        return tidy(f"{phrase(_bare_subject(subject))} {_inflect(done, 'VBD')} {rest}")
+    return None
+
+
+def accused(doc: Doc) -> str | None:
+    """An accusation or a doubt told as a fact: "accuses them of hiding arms" as "they hid arms"."""
+    for verb in doc:
+        if verb.lemma_ in {"accuse", "blame", "suspect", "charge"}:
+            whom = next((c for c in verb.children if c.dep_ in {"dobj", "nsubjpass"}), None)
+            act = [g for c in verb.children if c.dep_ == "prep" for g in c.children if g.tag_ == "VBG"]
+            if whom is not None and act:
+                rest = phrase([t for t in act[0].subtree if t.i > act[0].i])
+                return tidy(f"{phrase(_bare_subject(whom))} {_inflect(act[0], 'VBD')} {rest}")
+        denied = next((c for c in verb.children if c.dep_ == "ccomp"), None) if verb.lemma_ in _DOUBTS else None
+        if denied is not None and _nsubj(denied) is not None:
+            return tidy(phrase([t for t in denied.subtree if not (t.dep_ == "mark" and t.head == denied)]))
+    return None
+
+
+_DOUBTS = frozenset("deny doubt allege fear hope believe suspect think claim suggest speculate worry".split())
+
+
 def unattributed(doc: Doc) -> str | None:
     """What somebody says told as a fact."""
     found = attribution(doc)

@@ -13,9 +13,10 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from rag.language.aliases import in_text, initials
+from rag.language.names import names
 from rag.language.reservations import HEDGES, NEGATIONS, REPORTING, marks
 from rag.language.values import Day, Number, days, numbers
-from rag.language.words import STOP_WORDS, content_stems, fold, stem, words
+from rag.language.words import content_stems, fold, stem, words
 from rag.types import VerdictLabel
 
 if TYPE_CHECKING:
@@ -196,11 +197,13 @@ def _missing_names(claim: str, shown: str) -> list[tuple[str, bool]]:
     there = set(words(shown))
     short = {fold(word.strip(".,'’\"")) for word in shown.split() if word[:2].isupper()}
     missing: list[tuple[str, bool]] = []
-    for name in names_of(claim):
-        parts = name.split()
+    for name in names(claim):
+        if claim[name.start - 1 : name.start].isdigit():  # a unit: "40C"
+            continue
+        parts = name.text.split()
         absent = [p for p in parts if not all(in_text(word, there) or not word for word in words(p))]
         if absent and initials(parts) not in short and not _spelled_out(absent, shown):
-            missing.append((f"the name {name} is not in the sentences", False))
+            missing.append((f"the name {name.text} is not in the sentences", False))
     return missing
 
 
@@ -208,23 +211,3 @@ def _spelled_out(absent: Sequence[str], shown: str) -> bool:
     """Whether each absent word is an abbreviation whose words stand in the text: "UN" and "United Nations"."""
     heads = fold("".join(word[0] for word in shown.replace("-", " ").split() if word[:1].isupper()))
     return all(len(word) > 1 and word.isupper() and fold(word.replace(".", "")) in heads for word in absent)
-
-
-def names_of(text: str) -> list[str]:
-    """Runs of capitalised words, the first word of a sentence only when a run goes on after it; no dates."""
-    runs: list[list[str]] = [[]]
-    opens = True
-    for raw in text.split():
-        word = raw.strip(".,;:!?()[]\"“”'’‘—–-").removesuffix("'s").removesuffix("’s")
-        capital = word[:1].isupper() and fold(word) not in STOP_WORDS and not days(word) and not numbers(word)
-        if capital:
-            runs[-1].append(("^" if opens else "") + word)
-        if not capital or raw[-1] in '.,;:!?)”"' or raw.endswith(("'s", "’s")):
-            runs.append([])
-        opens = raw[-1] in ".!?:" or raw in {"“", '"'}
-    found = []
-    for run in runs:
-        kept = run if len(run) > 1 else [word for word in run if not word.startswith("^")]
-        if kept:
-            found.append(" ".join(word.lstrip("^") for word in kept))
-    return found
