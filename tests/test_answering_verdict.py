@@ -67,15 +67,18 @@ def test_names_in_other_forms_are_known(judge: Judge) -> None:
 
 def test_a_name_may_stand_in_the_title(judge: Judge) -> None:
     claim, premise = "The mayor of Orvelt Bay resigned.", "The mayor resigned on Monday."
-    assert verdict(claim, [premise], judge).label != "supported"
-    assert not verdict(claim, [premise], judge, context="Orvelt Bay loses its mayor").problems
+    assert "the name Orvelt Bay is not in the sentences" in verdict(claim, [premise], judge).problems
+    found = verdict(claim, [premise], judge, context="Orvelt Bay loses its mayor")
+    assert not any("name" in problem for problem in found.problems)
 
 
 def test_a_weekday_is_understood_by_the_day_of_publication(judge: Judge) -> None:
     premise = "The two ministers signed the treaty on Monday."
     asked = "The two ministers signed the treaty on 3 May 2021."
-    assert not verdict(asked, [premise], judge, published=date(2021, 5, 5)).problems
-    assert verdict(asked, [premise], judge, published=date(2021, 5, 13)).label != "supported"
+    found = verdict(asked, [premise], judge, published=date(2021, 5, 5))
+    assert not any("3 May 2021" in problem for problem in found.problems)
+    found = verdict(asked, [premise], judge, published=date(2021, 5, 13))
+    assert "it says 3 May 2021, the sentence says Monday" in found.problems
 
 
 def test_without_a_judge_nothing_is_supported() -> None:

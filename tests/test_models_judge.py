@@ -72,8 +72,12 @@ def test_nothing_to_judge(judge: Judge) -> None:
 
 def test_of_a_long_premise_the_end_is_read(judge: Judge) -> None:
     filler = "The weather was mild and nothing of note happened in the village that day. " * 40
-    (found,) = judge.judge([(filler + PREMISE, "The council approved the new bridge.")])
-    assert found.supported >= judge.supports
+    claim = "The council approved the new bridge."
+    at_the_end, alone, at_the_start = judge.judge(
+        [(filler + PREMISE, claim), (filler, claim), (PREMISE + filler, claim)]
+    )
+    assert at_the_end.supported > alone.supported + 0.02
+    assert at_the_start.supported == pytest.approx(alone.supported, abs=0.02)
 
 
 def test_one_judge_serves_many_threads(judge: Judge) -> None:
