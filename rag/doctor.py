@@ -49,6 +49,7 @@ def checks(settings: Settings) -> list[Check]:
         ("embedding model", _embedding_model),
         ("embedded language model", _embedded_model),
         ("reader", _reader),
+        ("judge", _judge),
         ("language model", _language_model),
         ("index", _index),
     ]
@@ -177,6 +178,18 @@ def _reader(settings: Settings) -> Check:
     if _TEXT[reading.start : reading.end] != "Oslo":
         return Check("reader", "fail", "gives another answer than it should", "Reinstall, or rebuild onnxruntime.")
     return Check("reader", "ok", f"checksum as recorded; loads and answers in {took:.1f} s")
+
+
+def _judge(settings: Settings) -> Check:
+    from rag.models.judge import Judge
+
+    started = time.perf_counter()
+    judge = Judge()
+    right, wrong = judge.judge([(_TEXT, "The treaty was signed."), (_TEXT, "The treaty was not signed.")])
+    took = time.perf_counter() - started
+    if not right.supported >= judge.supports > wrong.supported:
+        return Check("judge", "fail", "judges otherwise than it should", "Reinstall, or rebuild onnxruntime.")
+    return Check("judge", "ok", f"checksum as recorded; loads and judges in {took:.1f} s")
 
 
 def _language_model(settings: Settings) -> Check:

@@ -9,10 +9,6 @@ Resumes from the last checkpoint in --out.
 from __future__ import annotations
 
 import argparse
-import itertools
-import json
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +16,7 @@ import numpy as np
 
 from rag.models.embedder import packaged_model_folder
 from training.batching import batches
+from training.loop import fit, groups
 
 TOKENS = 4_096
 """Tokens of one step, padding included."""
@@ -72,19 +69,10 @@ def shipped_weights(folder: Path) -> dict[str, Any]:
     return {name.removeprefix("model."): torch.from_numpy(array.copy()) for name, array in found.items()}
 
 
-def steps(data: Any, seed: int) -> Iterator[np.ndarray]:
-    """Batches of one epoch after the other, without end."""
-    lengths = np.diff(data["offsets"])
-    epoch = 0
-    while True:
-        yield from batches(lengths, seed + epoch, TOKENS)
-        epoch += 1
-
-
 def main() -> None:
     """Train for a number of minutes or epochs and save the model in transformers' format."""
     import torch
-    from transformers import AutoModelForQuestionAnswering, AutoTokenizer, get_linear_schedule_with_warmup
+    from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
@@ -98,7 +86,8 @@ def main() -> None:
     torch.manual_seed(options.seed)
     loaded = np.load(options.data / "train.npz")
     data = {name: loaded[name] for name in loaded.files}
-    print(f"{len(batches(np.diff(data['offsets']), options.seed, TOKENS))} steps are one epoch", flush=True)
+    lengths = np.diff(data["offsets"])
+    print(f"{len(batches(lengths, options.seed, TOKENS))} steps are one epoch", flush=True)
     folder = str(packaged_model_folder())
     # One pass over the data needs no dropout, which halves the speed on a CPU.
     model = AutoModelForQuestionAnswering.from_pretrained(
@@ -107,58 +96,12 @@ def main() -> None:
     if options.start:
         model.load_state_dict(shipped_weights(options.start))
     AutoTokenizer.from_pretrained(folder).save_pretrained(options.out)
-    plain = [p for n, p in model.named_parameters() if "LayerNorm" in n or n.endswith("bias")]
-    decayed = [p for n, p in model.named_parameters() if not ("LayerNorm" in n or n.endswith("bias"))]
-    optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}],
-        lr=options.rate,
-        fused=True,
-    )
-    schedule = get_linear_schedule_with_warmup(optimiser, int(0.06 * options.steps), options.steps)
-    done = 0
-    checkpoint = options.out / "checkpoint.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
-        done = state["step"]
-    model.train()
-    log = (options.out / "curve.jsonl").open("a")
-    started, tokens, losses = time.monotonic(), 0, []
-    for step, group in enumerate(itertools.islice(steps(data, options.seed), options.steps), 1):
-        if step <= done:
-            continue
+
+    def loss(group: np.ndarray) -> tuple[Any, int]:
         batch = padded(data, group)
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = model(**batch).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        optimiser.zero_grad(set_to_none=True)
-        tokens += batch["input_ids"].numel()
-        losses.append(loss.item())
-        if step % 50 == 0:
-            row = {
-                "step": step,
-                "loss": sum(losses) / len(losses),
-                "tokens_per_second": tokens / (time.monotonic() - started),
-            }
-            log.write(json.dumps(row) + "\n")
-            log.flush()
-            losses = []
-        if step % 500 == 0 or step == options.steps:
-            torch.save(
-                {
-                    "model": model.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "schedule": schedule.state_dict(),
-                    "step": step,
-                },
-                checkpoint.with_suffix(".new"),
-            )
-            checkpoint.with_suffix(".new").replace(checkpoint)
+        return model(**batch).loss, batch["input_ids"].numel()
+
+    fit(model, loss, groups(lengths, options.seed, TOKENS), options.out, count=options.steps, rate=options.rate)
     model.save_pretrained(options.out)
 
 
