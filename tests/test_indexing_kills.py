@@ -52,8 +52,13 @@ def forked(function, *given):
 def done(pid):
     return os.waitpid(pid, 0)[1] == 0
 
-started = time.monotonic()
+# What is imported here is not imported anew in each child.
+warm = Settings.load({{}}, index_dir=sys.argv[1] + "-warm", cache_dir=sys.argv[1] + "-cache")
+build.build_index([Article("x", "T", "a b", origin="/x")], warm, embedder=letters)
+check_whole(warm, letters)
 assert done(forked(work, 0))
+started = time.monotonic()
+assert done(forked(work, 1))
 usual = time.monotonic() - started
 killed = early = 0
 while killed < int(sys.argv[2]):
