@@ -55,7 +55,7 @@ def serve(settings: Settings, *, open_browser: bool = False, fetch: bool = False
     with bind(settings.host, settings.port) as listening:
         desk = Desk(settings, fetch=fetch)
         try:
-            keep_uploads_in(settings.data_dir / "uploads")
+            keep_uploads_in(settings.data_dir / "uploads" / str(listening.getsockname()[1]))
             page = build(desk).queue(default_concurrency_limit=4)
             app, inner = gradio_app(
                 page,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import runpy
 import sys
@@ -16,6 +15,7 @@ import click
 
 from rag import __version__
 from rag.errors import InputError, ModelError, RagError
+from rag.escapes import for_json, for_terminal
 from rag.resources import resource
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
 
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def _say(text: object = "", *, nl: bool = True, err: bool = False, **style: Any) -> None:
+    """Print; nothing that articles or models say does anything to the terminal."""
+    click.secho(for_terminal(str(text)), nl=nl, err=err, **style)
+
+
 class _Group(click.Group):
     """Turns the package's errors into one clear message and an exit code."""
 
@@ -33,9 +38,9 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except RagError as error:
-            click.secho(f"Error: {error.message}", fg="red", err=True)
+            _say(f"Error: {error.message}", fg="red", err=True)
             if error.hint:
-                click.echo(f"Next: {error.hint}", err=True)
+                _say(f"Next: {error.hint}", err=True)
             ctx.exit(error.exit_code)
         except BrokenPipeError:
             # The reader of our output went away (`rag ask … | head -1`); that is no fault.
@@ -97,7 +102,7 @@ def index(
 
     settings = Settings.load(index_dir=index_dir, allow_private_urls=allow_private_urls)
     given = [*inputs, *([str(resource("samples", "briefs"))] if sample else [])]
-    if not given:
+    if not given or not all(each.strip() for each in given):
         raise InputError("Nothing to index was given.", "Name files, folders or URLs, or use: rag index --sample")
     notes: list[str] = []
     with _ProgressBar() as bar:
@@ -153,11 +158,11 @@ def ask(
     with Bot.open(settings=settings) as bot:
         answer = bot.ask(query)
     if as_json:
-        click.echo(json.dumps(answer.to_dict(), ensure_ascii=False, indent=2))
+        _say(for_json(answer.to_dict(), indent=2))
     else:
         from rag.answering.show import show_answer
 
-        click.echo(show_answer(answer))
+        _say(show_answer(answer))
 
 
 @main.command()
@@ -187,8 +192,8 @@ def search(
         for hit in retriever.search(query):
             p = hit.passage
             scores = "  ".join(f"{name} {value:.3g}" for name, value in hit.scores.items())
-            click.secho(f"{hit.rank}. {p.article.label}", bold=True)
-            click.echo(f"   {p.id}  fused {hit.score:.4f}  {scores}\n   {' '.join(p.text.split())}\n")
+            _say(f"{hit.rank}. {p.article.label}", bold=True)
+            _say(f"   {p.id}  fused {hit.score:.4f}  {scores}\n   {' '.join(p.text.split())}\n")
 
 
 @main.command()
@@ -201,12 +206,12 @@ def status(as_json: bool, articles: bool, index_dir: Path | None) -> None:
 
     found = index_status(Settings.load(index_dir=index_dir))
     if as_json:
-        click.echo(json.dumps(asdict(found), ensure_ascii=False, indent=2, default=str))
+        _say(for_json(asdict(found), indent=2))
         return
-    click.echo(_table(found, skip={"rows"}))
+    _say(_table(found, skip={"rows"}))
     if articles:
         for row in found.rows:
-            click.echo(f"  {row.published or '----------'}  {row.source:<24}  {row.passages:>4}  {row.id}  {row.title}")
+            _say(f"  {row.published or '----------'}  {row.source:<24}  {row.passages:>4}  {row.id}  {row.title}")
 
 
 @main.command()
@@ -219,13 +224,14 @@ def doctor(as_json: bool, model: str | None, index_dir: Path | None) -> None:
 
     found = checks(Settings.load(index_dir=index_dir, model=model))
     if as_json:
-        click.echo(json.dumps([asdict(check) for check in found], ensure_ascii=False, indent=2))
+        _say(for_json([asdict(check) for check in found], indent=2))
     else:
         for check in found:
             color = {"ok": "green", "warn": "yellow", "fail": "red"}[check.status]
-            click.echo(f"{click.style(f'{check.status:<4}', fg=color)}  {check.name}: {check.detail}")
+            _say(f"{check.status:<4}", fg=color, nl=False)
+            _say(f"  {check.name}: {check.detail}")
             if check.hint and check.status != "ok":
-                click.echo(f"      {check.hint}")
+                _say(f"      {check.hint}")
     if any(check.status == "fail" for check in found):
         sys.exit(1)
 
@@ -243,13 +249,13 @@ def models_list() -> None:
     settings = Settings.load()
     for model in list_models(settings):
         scores = ", ".join(f"{name} {value:.4g}" for name, value in model.scores.items()) or "not measured here"
-        click.echo(
+        _say(
             f"{model.name:<22} {model.kind:<9} {model.size_bytes / 1e9:5.2f} GB on disk"
             f" {model.ram_bytes / 1e9:5.1f} GB RAM  {model.licence:<12}  {scores}"
         )
-    click.echo("right: share of n open questions; the other scores are of the bundled gold set.")
-    click.echo("Fetch one with: rag models fetch NAME. Use one with --model NAME, or a path to a .gguf file.")
-    click.echo(default_model(settings).reason)
+    _say("right: share of n open questions; the other scores are of the bundled gold set.")
+    _say("Fetch one with: rag models fetch NAME. Use one with --model NAME, or a path to a .gguf file.")
+    _say(default_model(settings).reason)
 
 
 @models.command("fetch")
@@ -271,14 +277,14 @@ def models_fetch(name: str, source: Path | None) -> None:
         with _ProgressBar() as bar:
             path = fetch(name, settings, source=source, progress=bar.show)
     except KeyboardInterrupt:
-        click.echo("Stopped. What came is kept: the same command goes on from here.", err=True)
+        _say("Stopped. What came is kept: the same command goes on from here.", err=True)
         sys.exit(130)
-    click.echo(f"Ready: {path}")
+    _say(f"Ready: {path}")
     try:
-        click.echo(f"It {probe(path, settings.cache_dir, threads=settings.threads).detail}.")
+        _say(f"It {probe(path, settings.cache_dir, threads=settings.threads).detail}.")
     except ModelError as error:
         click.secho(str(error), fg="yellow", err=True)
-    click.echo(f"Use it with: rag ask --model {name} …")
+    _say(f"Use it with: rag ask --model {name} …")
 
 
 @main.group("eval", cls=_Eval)
@@ -303,14 +309,14 @@ def gold_from_feedback(feedback: Path | None, out: Path | None) -> None:
     from rag.page.feedback import draft_gold, read
 
     drafts = draft_gold(read(feedback or Settings.load().data_dir / "feedback.jsonl"))
-    text = "".join(json.dumps(draft, ensure_ascii=False) + "\n" for draft in drafts)
+    text = "".join(for_json(draft) + "\n" for draft in drafts)
     if out is None:
-        click.echo(text, nl=False)
+        _say(text, nl=False)
         return
     if out.exists():
         raise InputError(f"{out} is there already.", "Name another file, so that no confirmed item is lost.")
     out.write_text(text, encoding="utf-8")
-    click.echo(f"{len(drafts)} drafts in {out}. Confirm each, then remove its fields draft, confirm, said and time.")
+    _say(f"{len(drafts)} drafts in {out}. Confirm each, then remove its fields draft, confirm, said and time.")
 
 
 @eval_group.command("run")
@@ -347,10 +353,10 @@ def eval_run(gold: Path | None, model: str | None, index_dir: Path | None, **how
     except KeyboardInterrupt:
         again = "the same command without --fresh" if how["fresh"] else "the same command"
         told = "" if how["retrieval_only"] else f" What was answered is kept: {again} goes on from here."
-        click.echo(f"Stopped.{told}", err=True)
+        _say(f"Stopped.{told}", err=True)
         sys.exit(130)
-    click.echo(format_table(outcome.report))
-    click.echo(f"\nReport: {outcome.folder / 'report.html'}")
+    _say(format_table(outcome.report))
+    _say(f"\nReport: {outcome.folder / 'report.html'}")
     _below(outcome.violations)
 
 
@@ -369,7 +375,7 @@ def eval_compare(before: Path, after: Path, measures: tuple[str, ...], seed: int
 
     runs = read_run(before), read_run(after)
     found = compare(*runs, measures, seed=seed)
-    click.echo("\n".join([format_differences(found), *unpaired(*runs)]))
+    _say("\n".join([format_differences(found), *unpaired(*runs)]))
     if any(difference.worse for difference in found):
         sys.exit(1)
 
@@ -381,7 +387,7 @@ def eval_speakers(runs: tuple[Path, ...]) -> None:
     from rag.evaluation.compare import format_speakers
     from rag.evaluation.folder import read_run
 
-    click.echo(format_speakers([read_run(run) for run in runs]))
+    _say(format_speakers([read_run(run) for run in runs]))
 
 
 @eval_group.command("bless")
@@ -399,10 +405,10 @@ def eval_bless(run: Path, baseline: Path) -> None:
     found = read_run(run)
     if not sys.stdin.isatty():
         raise InputError("A baseline is blessed by a person.", "Run this command at a terminal and confirm there.")
-    click.echo(f"{found.model}: " + ", ".join(f"{n} {m.value:.3f}" for n, m in list(found.summary.items())[:12]))
+    _say(f"{found.model}: " + ", ".join(f"{n} {m.value:.3f}" for n, m in list(found.summary.items())[:12]))
     click.confirm(f"Make this the baseline in {baseline}?", abort=True)
     bless(found, baseline)
-    click.echo(f"Compare later runs with: rag eval compare {baseline} RUN")
+    _say(f"Compare later runs with: rag eval compare {baseline} RUN")
 
 
 @eval_group.command("gate")
@@ -417,9 +423,9 @@ def eval_gate(run: Path | None, thresholds: Path | None) -> None:
 
     if run is None:
         run = newest_run(Settings.load())
-        click.echo(f"Run: {run}")
+        _say(f"Run: {run}")
     _below(gate(run, thresholds))
-    click.echo("All thresholds hold.")
+    _say("All thresholds hold.")
 
 
 @eval_group.command("calibrate")
@@ -441,9 +447,9 @@ def eval_calibrate(gold: Path | None, most_withheld: float | None, model: str | 
         with _ProgressBar() as bar:
             found, in_use = choose_threshold(settings, gold=gold, most_withheld=most_withheld, progress=bar.show)
     except KeyboardInterrupt:
-        click.echo("Stopped. What was answered is kept: the same command goes on from here.", err=True)
+        _say("Stopped. What was answered is kept: the same command goes on from here.", err=True)
         sys.exit(130)
-    click.echo(format_calibration(found, in_use))
+    _say(format_calibration(found, in_use))
 
 
 @eval_group.command("validate")
@@ -458,7 +464,7 @@ def eval_validate(gold: Path, index_dir: Path | None) -> None:
 
     if index_dir is None:
         items, found = faults(gold)
-        click.echo("Articles and quotes were not looked up; name the index with --index DIR.", err=True)
+        _say("Articles and quotes were not looked up; name the index with --index DIR.", err=True)
     else:
         from rag.retrieval.retriever import Retriever
 
@@ -466,18 +472,18 @@ def eval_validate(gold: Path, index_dir: Path | None) -> None:
             ids = {row.id for row in retriever.articles()}
             items, found = faults(gold, ids, lambda id_: retriever.article(id_).text)
     for fault in found:
-        click.echo(f"{gold}, {fault}")
+        _say(f"{gold}, {fault}")
     if found:
-        click.echo(f"{len(found)} {'fault' if len(found) == 1 else 'faults'}")
+        _say(f"{len(found)} {'fault' if len(found) == 1 else 'faults'}")
         sys.exit(2)
     unanswerable = [item for item in items if not item.answerable]
     near = sum(item.unanswerable_kind == "near_miss" for item in unanswerable)
-    click.echo(
+    _say(
         f"{len(items)} questions, {len(items) - len(unanswerable)} answerable, {len(unanswerable)} not, "
         f"{near} of those near misses; {sum(item.split == 'dev' for item in items)} dev"
     )
     if near * 2 < len(unanswerable):
-        click.echo("At least half of the unanswerable questions should be near misses: they are the hard ones.")
+        _say("At least half of the unanswerable questions should be near misses: they are the hard ones.")
 
 
 @eval_group.command("import")
@@ -491,7 +497,7 @@ def eval_import(kind: str, files: tuple[Path, ...], out: Path, limit: int | None
     from rag.evaluation.public import convert
 
     articles, questions = convert(kind, files, out, limit=limit, seed=seed)
-    click.echo(
+    _say(
         f"{articles} articles, {questions} questions in {out}. Go on with:\n"
         f"  rag index {out / 'articles.jsonl'} --index {out / 'index'}\n"
         f"  rag eval run {out / 'gold.jsonl'} --index {out / 'index'}"
@@ -500,14 +506,20 @@ def eval_import(kind: str, files: tuple[Path, ...], out: Path, limit: int | None
 
 def _below(violations: Sequence[str]) -> None:
     for line in violations:
-        click.secho(f"Below threshold: {line}", fg="red", err=True)
+        _say(f"Below threshold: {line}", fg="red", err=True)
     if violations:
         sys.exit(1)
 
 
 @main.command()
 @click.option("--host", help="Address to listen on; any but this machine's own needs --auth.")
-@click.option("--auth", help="Who may use the page, as name:password, several with commas (DATELINE_AUTH).")
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    help="A name that the page answers to besides this machine's own, e.g. behind a proxy; may be repeated.",
+)
+@click.option("--auth", help="Who may use the page: name:password, several with commas, or @FILE (DATELINE_AUTH).")
 @click.option("--port", type=int, help="Port to listen on; 0 takes a free one.")
 @click.option("--open/--no-open", "open_browser", default=None, help="Open the page in a browser.")
 @click.option("--fetch", is_flag=True, help="Without --model: fetch the best model for this machine meanwhile.")
@@ -515,6 +527,7 @@ def _below(violations: Sequence[str]) -> None:
 @_index_option
 def chat(
     host: str | None,
+    allowed_hosts: tuple[str, ...],
     auth: str | None,
     port: int | None,
     open_browser: bool | None,
@@ -524,8 +537,21 @@ def chat(
 ) -> None:
     """Open the chat page."""
     page = runpy.run_path(str(resource("app.py")))
-    settings = Settings.load(index_dir=index_dir, model=model, host=host, port=port, auth=auth)
+    named = ",".join(allowed_hosts) or None
+    settings = Settings.load(index_dir=index_dir, model=model, host=host, port=port, auth=auth, allowed_hosts=named)
     page["serve"](settings, open_browser=sys.stdout.isatty() if open_browser is None else open_browser, fetch=fetch)
+
+
+@main.command()
+@click.argument("name")
+@click.password_option(help="Asked for when it is not given; given here, other users of the machine may see it.")
+def password(name: str, password: str) -> None:
+    """Print a line for the file of --auth @FILE, with the password hashed."""
+    from rag.page.people import hash_password, read_people
+
+    line = f"{name.strip()}:{hash_password(password)}"
+    read_people(line)
+    _say(line)
 
 
 class _ProgressBar:
@@ -561,15 +587,15 @@ class _ProgressBar:
 
 def _print_report(report: IndexReport, settings: Settings) -> None:
     counts = [f"{len(getattr(report, name))} {name}" for name in ("added", "replaced", "unchanged", "pruned")]
-    click.echo(f"{', '.join(counts)}; {report.passages} passages in {settings.index_dir} ({report.seconds:.1f} s)")
+    _say(f"{', '.join(counts)}; {report.passages} passages in {settings.index_dir} ({report.seconds:.1f} s)")
     for twin, kept in report.near_duplicates:
-        click.echo(f"Near-duplicate: {twin} repeats {kept}; results show one of them.")
+        _say(f"Near-duplicate: {twin} repeats {kept}; results show one of them.")
     for newer, older, changes in report.updates:
-        click.echo(f"Update: {newer} tells the story of {older} with other values ({changes}); results show both.")
+        _say(f"Update: {newer} tells the story of {older} with other values ({changes}); results show both.")
     for old, new in report.renamed:
-        click.echo(f"Renamed: {old} was taken by another file, so this one is {new}.")
+        _say(f"Renamed: {old} was taken by another file, so this one is {new}.")
     for refusal in report.refusals:
-        click.secho(f"Refused: {refusal.origin}: {refusal.reason} {refusal.hint}".rstrip(), fg="red", err=True)
+        _say(f"Refused: {refusal.origin}: {refusal.reason} {refusal.hint}".rstrip(), fg="red", err=True)
 
 
 def _table(value: object, skip: set[str]) -> str:

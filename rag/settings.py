@@ -139,7 +139,15 @@ def _convert(name: str, value: Any, where: str) -> Any:
         raise SettingsError(f"Unknown setting {name!r} ({where}).", f"Known settings: {known}.")
     kind = _NAMES[name]
     if kind == "Path":
-        return Path(value).expanduser()
+        if not isinstance(value, (str, Path)) or not str(value).strip() or "\0" in str(value):
+            raise SettingsError(f"{name} is {value!r} ({where}).", "Give the path of a folder.")
+        try:
+            path = Path(value).expanduser()
+            path.exists()
+        except (OSError, RuntimeError) as error:  # too long, or an unknown ~name
+            reason = getattr(error, "strerror", None) or error
+            raise SettingsError(f"{name} cannot be used ({where}): {reason}.", "Give the path of a folder.") from error
+        return path
     if kind == "bool":
         if str(value).lower() in {"1", "true", "yes", "on"}:
             return True
@@ -156,4 +164,6 @@ def _convert(name: str, value: Any, where: str) -> Any:
             return int(str(value))
         except ValueError:
             raise SettingsError(f"{name} is {value!r} ({where}).", "Give a whole number.") from None
+    if not isinstance(value, (str, Path)):
+        raise SettingsError(f"{name} is {value!r} ({where}).", "Give a text in quotes.")
     return str(value)

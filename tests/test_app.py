@@ -689,3 +689,18 @@ def test_accessible_by_the_rules_of_wcag_aa(page: str, browser: Any, size: dict[
         assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "nothing is cut off"
     told = {f"{v['id']}: {node['html'][:160]}" for v in found for node in v["nodes"]}
     assert told <= set(), "\n".join(sorted(told))
+
+
+def test_no_text_can_scroll_out_of_reach_whatever_the_fonts(page: str, browser: Any) -> None:
+    """A block that may scroll, and does with the fonts of another machine, must be reached by the keyboard."""
+    with visiting(browser, page) as tab:
+        ask(tab, "How long is the border?").locator(".dl-cite").first.click()
+        tab.locator("mark.dl-quote").first.wait_for()
+        found = tab.evaluate(
+            """() => [...document.querySelectorAll("*")].filter(e => {
+                 const style = getComputedStyle(e);
+                 return /auto|scroll/.test(style.overflowX + style.overflowY) && e.clientHeight && e.tabIndex < 0
+                   && !e.querySelector("a[href], button, input, textarea, select, summary, [tabindex]");
+               }).map(e => `${e.tagName} ${e.id} ${e.className}`)"""
+        )
+    assert found == []

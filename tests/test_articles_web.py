@@ -179,6 +179,20 @@ def test_addresses_that_are_not_public(host: str) -> None:
         check_public(f"http://{host}/")
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["127.1", "127.0.1", "0x7f000001", "0x7f.0.0.1", "0177.0.0.1", "017700000001", "0", "0.0.0.0", "[::ffff:7f00:1]",
+     "[::127.0.0.1]", "[64:ff9b::127.0.0.1]", "[2002:7f00:1::]", "[0:0:0:0:0:ffff:127.0.0.1]", "[::ffff:0:127.0.0.1]",
+     "localhost.", "LOCALHOST", "127.0.0.1.", "user@127.0.0.1", "%31%32%37.0.0.1", "１２７.0.0.1", "①②⑦.0.0.1",
+     "127。0。0。1"],
+)  # fmt: skip
+def test_no_spelling_of_this_machine_is_fetched(host: str, server: str) -> None:
+    before = len(Handler.asked)
+    with pytest.raises(ArticleError):
+        fetch_page(f"http://{host}:{server.rsplit(':', 1)[1]}/page")
+    assert len(Handler.asked) == before
+
+
 def test_public_addresses() -> None:
     check_public("http://93.184.215.14/")
     check_public("http://[2606:2800:21f::1]/")

@@ -231,7 +231,7 @@ class Store:
         Raises:
             IndexCorrupted: an entry is missing or of another kind.
         """
-        with _sqlite_errors(self.layout):
+        with _row_errors(self.layout):
             found = dict(self._db.execute("SELECT key, value FROM manifest"))
             if not found and not self._db.execute("SELECT 1 FROM articles LIMIT 1").fetchone():
                 return {}
@@ -247,30 +247,30 @@ class Store:
 
     def article(self, article_id: str) -> Article | None:
         """The article with that id, or None."""
-        with _sqlite_errors(self.layout):
+        with _row_errors(self.layout):
             row = self._db.execute(
                 "SELECT id, title, text, source, published, url, author, origin, extra FROM articles WHERE id = ?",
                 (article_id,),
             ).fetchone()
         if row is None:
             return None
-        with _sqlite_errors(self.layout):
+        with _row_errors(self.layout):
             return article_of(row)
 
     def hashes(self) -> dict[str, tuple[str, str]]:
         """Content hash and origin by article id."""
-        with _sqlite_errors(self.layout):
+        with _row_errors(self.layout):
             rows = self._db.execute("SELECT id, content_hash, origin FROM articles")
             return {id_: (content_hash, origin) for id_, content_hash, origin in rows}
 
     def addresses(self) -> dict[str, str]:
         """Address by article id, of those that have one."""
-        with _sqlite_errors(self.layout):
+        with _row_errors(self.layout):
             return dict(self._db.execute("SELECT id, url FROM articles WHERE url IS NOT NULL ORDER BY row").fetchall())
 
     def versions(self, article_id: str) -> tuple[EarlierVersion, ...]:
         """The earlier versions of an article, newest first."""
-        with _sqlite_errors(self.layout):
+        with _row_errors(self.layout):
             if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'versions'").fetchone():
                 return ()  # written before versions were kept
             rows = self._db.execute(
@@ -282,16 +282,16 @@ class Store:
 
     def signatures(self) -> Iterator[tuple[str, NDArray[np.uint64]]]:
         """Article ids with their MinHash signatures, near-duplicates left out."""
-        with _sqlite_errors(self.layout):
+        with _row_errors(self.layout):
             rows = self._db.execute("SELECT id, signature FROM articles WHERE repeats IS NULL ORDER BY row").fetchall()
         for id_, signature in rows:
-            with _sqlite_errors(self.layout):
+            with _row_errors(self.layout):
                 values = np.frombuffer(signature, dtype=np.uint64)
             yield id_, values
 
     def article_rows(self) -> list[ArticleRow]:
         """All articles, newest first, undated last."""
-        with _sqlite_errors(self.layout):
+        with _row_errors(self.layout):
             rows = self._db.execute(
                 "SELECT id, title, source, published, url, origin, repeats,"
                 " (SELECT count(*) FROM passages WHERE passages.article = articles.row)"
@@ -301,20 +301,20 @@ class Store:
 
     def counts(self) -> tuple[int, int]:
         """Numbers of articles and passages."""
-        with _sqlite_errors(self.layout):
+        with _row_errors(self.layout):
             articles = self._db.execute("SELECT count(*) FROM articles").fetchone()[0]
             return articles, self._db.execute("SELECT count(*) FROM passages").fetchone()[0]
 
     def last_indexed(self) -> str | None:
         """When an article was last written, ISO 8601 in UTC."""
-        with _sqlite_errors(self.layout):
+        with _row_errors(self.layout):
             found: str | None = self._db.execute("SELECT max(indexed_at) FROM articles").fetchone()[0]
         return found
 
     def passages(self, rows: Collection[int]) -> dict[int, StoredPassage]:
         """Passages by row."""
         marks = ",".join("?" * len(rows))
-        with _sqlite_errors(self.layout):
+        with _row_errors(self.layout):
             found = self._db.execute(
                 "SELECT p.row, substr(a.text, p.start + 1, p.end - p.start), p.start, p.end, p.sentences, p.vectors,"
                 f" coalesce(a.repeats, a.id), {_META}"
@@ -333,7 +333,7 @@ class Store:
     def repeats_of(self, article_ids: Collection[str]) -> dict[str, tuple[ArticleMeta, ...]]:
         """The near-duplicates that each of these articles speaks for."""
         marks = ",".join("?" * len(article_ids))
-        with _sqlite_errors(self.layout):
+        with _row_errors(self.layout):
             rows = self._db.execute(
                 f"SELECT a.repeats, {_META} FROM articles a WHERE a.repeats IN ({marks}) ORDER BY a.published, a.row",
                 tuple(article_ids),
@@ -367,7 +367,7 @@ class Store:
             where.append(f"({' AND '.join(days)}{' OR a.published IS NULL' if undated else ''})")
         if not where:
             return None
-        with _sqlite_errors(self.layout):
+        with _row_errors(self.layout):
             rows = self._db.execute(
                 f"SELECT p.row FROM passages p JOIN articles a ON a.row = p.article WHERE {' AND '.join(where)}", values
             )
@@ -375,12 +375,12 @@ class Store:
 
     def sources(self) -> dict[str, int]:
         """Number of articles by source."""
-        with _sqlite_errors(self.layout):
+        with _row_errors(self.layout):
             return dict(self._db.execute("SELECT source, count(*) FROM articles GROUP BY source ORDER BY source"))
 
     def newest(self) -> date | None:
         """Day of the newest article, None when none is dated."""
-        with _sqlite_errors(self.layout):
+        with _row_errors(self.layout):
             return _date(self._db.execute("SELECT max(published) FROM articles").fetchone()[0])
 
     def search_vectors(
@@ -408,7 +408,7 @@ class Store:
         Args:
             query: an FTS5 expression.
         """
-        with _sqlite_errors(self.layout):
+        with _row_errors(self.layout):
             if allowed is None:
                 found = self._db.execute(
                     f"SELECT rowid, -bm25(passages_text, {TITLE_WEIGHT}, 1, 1)"
@@ -835,6 +835,14 @@ def _sqlite_errors(layout: Layout) -> Iterator[None]:
         if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
             raise IndexBusy(f"The index in {layout.folder} is locked.", "Try again in a moment.") from error
         raise IndexCorrupted(f"The index {layout.rows} is damaged: {error}.", REBUILD) from error
+
+
+@contextmanager
+def _row_errors(layout: Layout) -> Iterator[None]:
+    """As `_sqlite_errors`, where rows are read and what they hold is made into values: it may be anything."""
+    try:
+        with _sqlite_errors(layout):
+            yield
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         said = f"{error} is missing" if isinstance(error, KeyError) else error
         raise IndexCorrupted(f"The index {layout.rows} holds what cannot be: {said}.", REBUILD) from error

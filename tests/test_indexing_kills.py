@@ -1,0 +1,137 @@
+"""kill -9, a thousand times at random moments and once at every call that writes: what was committed is there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_indexing_build import check_whole
+
+from rag.indexing.build import build_index, index_status
+from rag.settings import Settings
+from rag.types import Article
+
+HERE = Path(__file__).parent
+#: Each round: a child that indexes is killed, another looks at what is left, a third does the same work to its end.
+ROUNDS = """
+import os, random, signal, sys, time
+sys.path.insert(0, {tests!r})
+import faiss, numpy
+from conftest import LetterEmbedder
+from test_indexing_build import check_whole
+import rag.indexing.build as build
+from rag.settings import Settings
+from rag.types import Article
+build.COMMIT_PASSAGES, build.EMBED_PASSAGES = 4, 2
+faiss.omp_set_num_threads(1)
+settings = Settings.load({{}}, index_dir=sys.argv[1], cache_dir=sys.argv[1] + "-cache")
+letters, draw = LetterEmbedder(), random.Random(int(sys.argv[3]))
+
+def work(n):
+    items = [Article(f"n{{i % 40}}", f"T{{i}}", f"a b c{{i}} " * 30, origin=f"/n{{i % 40}}") for i in range(n, n + 12)]
+    build.build_index(items, settings, embedder=letters)
+    if n % 5 == 4:
+        build.delete_articles([f"n{{n % 40}}"], settings, embedder=letters)
+
+def forked(function, *given):
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            function(*given)
+            code = 0
+        finally:
+            os._exit(code)
+    return pid
+
+def done(pid):
+    return os.waitpid(pid, 0)[1] == 0
+
+# What is imported here is not imported anew in each child.
+warm = Settings.load({{}}, index_dir=sys.argv[1] + "-warm", cache_dir=sys.argv[1] + "-cache")
+build.build_index([Article("x", "T", "a b", origin="/x")], warm, embedder=letters)
+check_whole(warm, letters)
+assert done(forked(work, 0))
+started = time.monotonic()
+assert done(forked(work, 1))
+usual = time.monotonic() - started
+killed = early = 0
+while killed < int(sys.argv[2]):
+    early += 1
+    pid = forked(work, early)
+    time.sleep(draw.random() * usual)
+    os.kill(pid, signal.SIGKILL)
+    status = os.waitpid(pid, 0)[1]
+    if not os.WIFSIGNALED(status):
+        usual *= 0.98  # it was done already
+        continue
+    killed += 1
+    assert done(forked(check_whole, settings, letters)), f"round {{early}}: what is left is not whole"
+    assert done(forked(work, early)), f"round {{early}}: the next run failed"
+    assert done(forked(check_whole, settings, letters)), f"round {{early}}: the next run left something"
+print(killed)
+"""
+
+
+@pytest.mark.parametrize("kills", [12, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+def test_kill_9_at_random_moments(settings: Settings, letters: Any, kills: int) -> None:
+    command = [sys.executable, "-c", ROUNDS.format(tests=str(HERE)), str(settings.index_dir), str(kills), "11"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == str(kills), done.stderr
+    check_whole(settings, letters)
+
+
+ONCE = """
+import sys
+sys.path.insert(0, {tests!r})
+import faiss
+from conftest import LetterEmbedder
+import rag.indexing.build as build
+from rag.settings import Settings
+from rag.types import Article
+faiss.omp_set_num_threads(1)
+build.COMMIT_PASSAGES, build.EMBED_PASSAGES = 2, 1
+settings = Settings.load({{}}, index_dir=sys.argv[1], cache_dir=sys.argv[1] + "-cache")
+items = [Article(id_, "T", f"a b {{id_}} c " * 40, origin="/" + id_) for id_ in ("first", "second", "third")]
+build.build_index(items, settings, embedder=LetterEmbedder())
+"""
+CALLS = ["pwrite64", "fsync,fdatasync", "unlink", "ftruncate"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_kill_9_at_every_call_that_changes_the_disk(settings: Settings, letters: Any, tmp_path: Path) -> None:
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    build_index([Article("first", "First", "a b c", origin="/first")], settings, embedder=letters)
+    before = tmp_path / "before"
+    shutil.copytree(settings.index_dir, before)
+    code, folder = ONCE.format(tests=str(HERE)), str(settings.index_dir)
+    killed = 0
+    for calls in CALLS:
+        for nth in range(1, 500):
+            shutil.rmtree(folder)
+            shutil.copytree(before, folder)
+            inject = ["strace", "-f", "-o", str(tmp_path / "log"), "-e", f"trace={calls}"]
+            done = subprocess.run(
+                [*inject, "-e", f"inject={calls}:signal=KILL:when={nth}", sys.executable, "-c", code, folder],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            if "ptrace" in done.stderr:
+                pytest.skip("programs may not be traced here")
+            check_whole(settings, letters)
+            assert {row.id for row in index_status(settings).rows} >= {"first"}
+            if done.returncode == 0:
+                break  # it has fewer such calls
+            assert re.search("killed by SIGKILL", (tmp_path / "log").read_text()), done.stderr
+            killed += 1
+            again = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=False)
+            assert again.returncode == 0, again.stderr
+            assert {row.id for row in index_status(settings).rows} == {"first", "second", "third"}
+            check_whole(settings, letters)
+    assert killed > 40
