@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import date
+from typing import Any
 
 from lxml import html
 
-from rag.page.render import Place, cited, render_answer, render_article, render_missing
-from rag.types import Answer, Article, Citation, Claim, Hit, Passage, Version
+from rag.page.render import Place, cited, render_answer, render_article, render_error, render_missing, render_partial
+from rag.types import Answer, Article, ArticleMeta, Citation, Claim, Hit, Passage, Query, Version
 
+FAILED = "//div[contains(@class, 'dl-failed')]"
 EVIL = '<img src=x onerror=alert(1)> "quoted" & [a](javascript:alert(1))'
 TEXT = "The lake is deep. It has 3 islands & <b>no</b> bridge. Boats cross it."
 
 
-def passage(start: int, end: int, **more: object) -> Passage:
-    values = {"title": "Lake", "source": "Desk", "published": date(2025, 11, 9), "url": None} | more
-    return Passage(f"lake#{start}-{end}", "lake", TEXT[start:end], start, end, **values)  # type: ignore[arg-type]
+def hit(start: int, end: int, rank: int, also: tuple[ArticleMeta, ...] = (), **more: Any) -> Hit:
+    about = {"title": "Lake", "source": "Desk", "published": date(2025, 11, 9)} | more
+    return Hit(Passage(ArticleMeta("lake", **about), TEXT[start:end], start, end), 1 / rank, rank, also=also)
 
 
-def answer(**parts: object) -> Answer:
-    one, two = passage(0, 17), passage(18, len(TEXT))
-    citation = Citation(2, two, 18, 53)
-    values: dict[str, object] = {
+ONE, TWO = hit(0, 17, 1), hit(18, len(TEXT), 2)
+ISLANDS = Citation(TWO, 18, 53)
+
+
+def answer(**parts: Any) -> Answer:
+    values: dict[str, Any] = {
         "kind": "extracts",
         "model": "extracts",
-        "claims": (Claim("It has 3 islands & <b>no</b> bridge.", (citation,), 1.0),),
-        "hits": (Hit(one, 0.1, 1), Hit(two, 0.2, 2)),
+        "claims": (Claim("It has 3 islands & <b>no</b> bridge.", (ISLANDS,)),),
+        "hits": (ONE, TWO),
+        "probability": 1.0,
+        "query": Query("How many islands?"),
     } | parts
-    return Answer("How many islands?", Query("How many islands?"), **values)  # type: ignore[arg-type]
+    return Answer("How many islands?", **values)
 
 
 def test_each_mark_is_a_button_that_knows_its_place() -> None:
@@ -49,11 +54,68 @@ def test_what_was_found_but_not_cited_is_listed_dimmer() -> None:
 
 
 def test_a_claim_that_failed_is_marked_with_the_reason() -> None:
-    claim = Claim("It has 9 islands.", (Citation(2, passage(18, 53), 18, 53),), 0.5, ("9 is not in [2]",))
-    text = render_answer(answer(kind="model", claims=(claim,)))
-    failed = html.fromstring(text).xpath("//div[contains(@class, 'dl-failed')]")
-    assert "Not confirmed: 9 is not in [2]" in failed[0].text_content()
-    assert "✓" not in failed[0].text_content()
+    for verdict, words in (("not found", "Not found in what it cites"), ("contradicted", "Contradicted")):
+        claim = Claim("It has 9 islands.", (ISLANDS,), verdict, 0.5, ("9 is not in [2]",))  # type: ignore[arg-type]
+        (failed,) = html.fromstring(render_answer(answer(kind="model", claims=(claim,)))).xpath(FAILED)
+        assert words in failed.text_content()
+        assert "Not confirmed: 9 is not in [2]" in failed.text_content()
+        assert not failed.xpath(".//*[contains(@class, 'dl-check')]")
+
+
+def test_only_what_a_judge_checked_is_called_so() -> None:
+    verbatim, judged = answer(), answer(kind="model", claims=(Claim("It has 3 islands.", (ISLANDS,), "supported"),))
+    assert "checked" not in render_answer(verbatim)
+    assert html.fromstring(render_answer(judged)).xpath("//span[contains(@class, 'dl-check')]/text()") == ["checked"]
+
+
+def test_unsure_words_have_no_headline() -> None:
+    parts = {"short": (Citation(TWO, 25, 34),)}
+    assert html.fromstring(render_answer(answer(**parts))).xpath("//p[@class='dl-short']")
+    tree = html.fromstring(render_answer(answer(probability=0.3, **parts)))
+    assert not tree.xpath("//p[@class='dl-short']")
+    assert tree.xpath("//div[@class='dl-heading']/text()") == ["Nearest words"]
+
+
+def test_words_of_a_model_that_all_failed_stand_below_the_articles_own() -> None:
+    wrong = Claim("It has 9 islands.", (ISLANDS,), "contradicted", 0.1, ("9 is not in [2]",))
+    tree = html.fromstring(render_answer(answer(kind="model", claims=(wrong,), extracts=(Claim("It has 3.", (ISLANDS,)),))))
+    assert tree.xpath("//div[@class='dl-heading']/text()") == [
+        "What the articles say, verbatim", "What the model wrote: not borne out",
+    ]  # fmt: skip
+    assert [c.text.strip() for c in tree.xpath("//div[contains(@class, 'dl-claim ') or @class='dl-claim']")] == [
+        "It has 3.", "It has 9 islands.",
+    ]  # fmt: skip
+
+
+def test_while_a_model_writes_the_evidence_is_there() -> None:
+    tree = html.fromstring(render_partial("It has <3", answer()))
+    assert tree.xpath("//div[@class='dl-written']/text()") == ["It has <3"]
+    assert tree.xpath("//div[@class='dl-claims']//button/text()") == ["[2]"]
+    assert "language model wrote" not in tree.text_content()
+
+
+def test_what_was_understood_and_copies_and_corrections_are_told() -> None:
+    copies = (ArticleMeta("b", "Lake", "Other Desk"), ArticleMeta("c", "Lake again"))
+    found = hit(18, len(TEXT), 2, copies, corrected="An earlier version said 4.")
+    claim = Claim("x", (Citation(found, 18, 53),))
+    query = Query("How many islands?", understood=("Understood: in November.",))
+    text = html.fromstring(
+        render_answer(answer(hits=(ONE, found), claims=(claim,), query=query, notes=query.understood))
+    ).text_content()
+    for words in ("also in Other Desk, Lake again", "Corrected: An earlier version said 4."):
+        assert words in text
+    assert text.count("Understood: in November.") == 1
+    article = Article("lake", "Lake", TEXT, corrected="An earlier version said 4.")
+    assert "Corrected: An earlier" in render_article(article, Place("lake"))
+
+
+def test_no_line_speaks_of_the_command_line() -> None:
+    text = render_error("There is no model x.", "Models: a. List them with: rag models list") + render_answer(
+        answer(notes=("Extracts only: it is not here. Fetch it with: rag models fetch x (rag models list)",))
+    )
+    assert "rag " not in text
+    assert "Models: a." in text
+    assert "Extracts only: it is not here." in text
 
 
 def test_an_abstention_looks_different_and_shows_the_nearest_passages() -> None:
@@ -64,23 +126,26 @@ def test_an_abstention_looks_different_and_shows_the_nearest_passages() -> None:
 
 
 def test_versions_stand_side_by_side_with_source_and_date() -> None:
+    newer = hit(0, 17, 1, source="Other", published=date(2025, 11, 10))
     versions = (
-        Version("3", (Citation(2, passage(18, 53), 18, 53),)),
-        Version("4", (Citation(1, passage(0, 17, source="Other"), 0, 17),)),
+        Version("5", (Citation(hit(0, 17, 3, published=date(2025, 12, 1)), 0, 17),), withdrawn=True),
+        Version("3", (ISLANDS,)),
+        Version("4", (Citation(newer, 0, 17),)),
     )
-    cards = html.fromstring(render_answer(answer(versions=versions))).xpath("//div[@class='dl-version']")
-    assert [card.xpath("./b")[0].text for card in cards] == ["3", "4"]
-    assert "Other, 2025-11-09" in cards[1].text_content()
+    tree = html.fromstring(render_answer(answer(versions=versions)))
+    cards = tree.xpath("//div[starts-with(@class, 'dl-version ') or @class='dl-version']")
+    assert [card.xpath("./b")[0].text for card in cards] == ["4", "3", "5"], "newest first, withdrawn last"
+    assert "Other, 2025-11-10" in cards[0].text_content()
+    assert ["Withdrawn" in card.text_content() for card in cards] == [False, False, True]
 
 
 def test_nothing_of_an_article_or_a_model_becomes_html() -> None:
-    hostile = passage(0, 17, title=EVIL, source=EVIL, url='https://x.test/"onclick="alert(1)')
-    hostile = Passage(
-        hostile.id, hostile.article_id, EVIL, 0, len(EVIL), hostile.title, hostile.source, None, hostile.url
-    )
-    claim = Claim(EVIL, (Citation(1, hostile, 0, len(EVIL)),), 1.0, (EVIL,))
-    versions = (Version(EVIL, claim.citations), Version(EVIL, claim.citations))
-    parts = {"claims": (claim,), "extracts": (claim,), "hits": (Hit(hostile, 1, 1),), "notes": (EVIL,), "model": EVIL}
+    meta = ArticleMeta(EVIL, EVIL, EVIL, None, 'https://x.test/"onclick="alert(1)', corrected=EVIL)
+    hostile = Hit(Passage(meta, EVIL, 0, len(EVIL)), 1, 1, also=(meta,))
+    claim = Claim(EVIL, (Citation(hostile, 0, len(EVIL)),), "not found", 1.0, (EVIL,))
+    versions = (Version(EVIL, claim.citations), Version(EVIL, claim.citations, withdrawn=True))
+    parts: dict[str, Any] = {"claims": (claim,), "extracts": (claim,), "hits": (hostile,), "notes": (EVIL,),
+                             "model": EVIL, "query": Query(EVIL, understood=(EVIL,))}  # fmt: skip
     for kind in ("model", "extracts", "abstention"):
         markup = render_answer(answer(kind=kind, versions=versions, short=claim.citations, **parts))
         tree = html.fromstring(markup)
@@ -90,9 +155,9 @@ def test_nothing_of_an_article_or_a_model_becomes_html() -> None:
 
 
 def test_a_link_that_is_no_web_address_is_not_shown() -> None:
-    bad = passage(18, 53, url="javascript:alert(1)")
-    claim = Claim("x", (Citation(1, bad, 18, 53),), 1.0)
-    assert "javascript" not in render_answer(answer(claims=(claim,), hits=(Hit(bad, 1, 1),)))
+    bad = hit(18, 53, 1, url="javascript:alert(1)")
+    claim = Claim("x", (Citation(bad, 18, 53),))
+    assert "javascript" not in render_answer(answer(claims=(claim,), hits=(bad,)))
 
 
 def test_the_article_marks_the_quote_within_the_passage() -> None:
@@ -125,7 +190,5 @@ def test_damaged_places_are_told_apart() -> None:
 
 
 def test_cited_gives_each_quote_once() -> None:
-    citation = Citation(2, passage(18, 53), 18, 53)
-    claim = Claim("x", (citation, citation), 1.0)
-    assert cited(answer(claims=(claim, claim))) == {2: [citation]}
-    assert re.search("dl-check", render_answer(answer()))
+    claim = Claim("x", (ISLANDS, ISLANDS))
+    assert cited(answer(claims=(claim, claim))) == {2: [ISLANDS]}

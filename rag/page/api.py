@@ -39,7 +39,8 @@ class Api:
     ) -> Iterator[dict[str, Any]]:
         """Answer a question from the indexed news articles, with citations and verbatim quotes.
 
-        While a language model writes, {"kind": "partial", "text": …} comes first; the last value is the whole answer.
+        The last value is the whole answer. Where a language model writes it, what the articles say verbatim comes first
+        (kind "extracts" or "abstention"), then {"kind": "partial", "text": …} with all that is written so far.
 
         Args:
             question: 1 to 2,000 characters.
@@ -47,7 +48,7 @@ class Api:
             since: only articles published on or after this day, YYYY-MM-DD.
             until: only articles published on or before this day, YYYY-MM-DD.
             k: passages to retrieve, 0 for the usual number.
-            model: a name from `rag models list`; empty for the usual one.
+            model: the name of a model that is ready; empty for the usual one.
         """
         question, how = _text("question", question), self._how(sources, since, until, k)
         stop, written = Event(), ""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rag.answering.show import describe, short_answer
 from rag.escapes import as_code, for_line, for_markdown
-from rag.page.render import cited
+from rag.page.render import cited, sure
 from rag.types import Answer
 
 #: What a file's name may be made of; nothing else ever reaches the disk.
@@ -121,7 +121,7 @@ def to_markdown(conversation: Conversation) -> str:
         lines += [f"## {for_markdown(answer.question)}", ""]
         if answer.standalone != answer.question:
             lines += [f"*Searched: {for_markdown(answer.standalone)}*", ""]
-        if answer.short:
+        if answer.short and (answer.kind == "model" or sure(answer)):
             lines += [f"**In short:** {for_markdown(short_answer(answer))}", ""]
         lines += [for_markdown(answer.text), ""]
         for claim in answer.claims:

@@ -57,7 +57,8 @@ class Desk:
     """
 
     def __init__(self, settings: Settings, *, fetch: bool = False) -> None:
-        self._lock = RLock()
+        self._lock, self._examples_lock = RLock(), RLock()
+        self._examples: tuple[str, list[str]] = "", []
         self.fetching = BackgroundFetch(settings, None if fetch else "")
         settings, _ = settle(settings)
         try:
@@ -123,9 +124,19 @@ class Desk:
         return self.retriever.status()
 
     def examples(self) -> list[str]:
-        """Questions that the articles answer; the newest articles first."""
-        rows = self.retriever.articles()[:40]
-        return example_questions((self.retriever.article(row.id) for row in rows), self.reader)
+        """Questions that the articles answer; the newest articles first. Found once for each state of the index."""
+        state = self.retriever.fingerprint()
+        with self._examples_lock:
+            if self._examples[0] != state:
+                rows = self.retriever.articles()[:40]
+                extracts = Bot(self.retriever, reader=self.reader)
+                found = example_questions(
+                    (self.retriever.article(row.id) for row in rows),
+                    self.reader,
+                    answered=lambda question: not extracts.ask(question).abstained,
+                )
+                self._examples = state, found
+            return self._examples[1]
 
     def find(self, query: str) -> list[ArticleRow]:
         """The articles whose title, source, date or id hold every word of the query, newest first; all for none."""

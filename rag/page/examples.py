@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from rag.language.sentences import sentences
@@ -44,8 +44,17 @@ SURE = 0.4
 MOST_READ = 60
 
 
-def example_questions(articles: Iterable[Article], reader: Reader | None, most: int = 4) -> list[str]:
-    """At most `most` questions, of as many forms as there are, each of another article where possible."""
+def example_questions(
+    articles: Iterable[Article],
+    reader: Reader | None,
+    most: int = 4,
+    answered: Callable[[str], bool] = lambda question: True,
+) -> list[str]:
+    """At most `most` questions, of as many forms as there are, each of another article where possible.
+
+    Args:
+        answered: whether all the articles together answer a question; asked of those only that are about to be taken.
+    """
     if reader is None:
         return []
     good: list[tuple[str, str, str]] = []
@@ -60,8 +69,10 @@ def example_questions(articles: Iterable[Article], reader: Reader | None, most: 
     while good and len(kept) < most:
         # The form and the article used least so far; the first among equals.
         uses = Counter(value for form, id_, _ in kept for value in (form, id_))
-        kept.append(min(good, key=lambda c: (uses[c[0]], uses[c[1]])))
-        good = [c for c in good if c[2] not in {k[2] for k in kept}]
+        best = min(good, key=lambda c: (uses[c[0]], uses[c[1]]))
+        good = [c for c in good if c[2] != best[2]]
+        if answered(best[2]):
+            kept.append(best)
     return [question for _, _, question in kept]
 
 

@@ -1,4 +1,4 @@
-"""Answers and articles as HTML. Every piece of article, model or user text is escaped; nothing else is put in.
+"""Answers and articles as HTML: what is shown where, for the templates beside this, which escape every text.
 
 Knows nothing about Gradio, sessions or the index.
 """
@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
-from rag.answering.show import headline
-from rag.types import Answer, Article, Citation, Claim, Hit, Passage
+from rag.answering.extracts import MORE
+from rag.types import Answer, Article, ArticleMeta, Citation, Claim, Passage, Version
+
+#: A sentence about the command line, which nobody on the page has before them.
+_COMMAND = re.compile(r"\s*(?:\([^()]*\brag [a-z][^()]*\)|[^.!?]*(?:\brag [a-z]|\s--[a-z])[^\n]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,42 +61,83 @@ def place_of(passage: Passage, citations: Iterable[Citation] = ()) -> Place:
     return Place(passage.article.id, passage.start, passage.end, quotes)
 
 
-def render_partial(text: str) -> str:
-    """What a model wrote so far."""
+def render_partial(text: str, evidence: Answer | None = None) -> str:
+    """What a model wrote so far, above the evidence that was found."""
+    if evidence is not None:
+        return _answer(evidence, written=text)
     return f'<div class="dl-answer dl-writing" role="status">{escape(text) or "Searching the articles…"}</div>'
 
 
 def render_error(message: str, hint: str = "") -> str:
     """An error, with the next step."""
-    return f'<div class="dl-answer dl-error" role="alert"><b>{escape(message)}</b> {escape(hint)}</div>'
+    said, step = escape(on_page(message)), escape(on_page(hint))
+    return f'<div class="dl-answer dl-error" role="alert"><b>{said}</b> {step}</div>'
 
 
 def render_answer(answer: Answer) -> str:
     """The whole answer: words, checks, versions that differ, sources, and what was found but not cited."""
-    kind = "dl-abstained" if answer.abstained else "dl-answered"
-    parts = [f'<div class="dl-answer {kind}">']
-    if answer.standalone != answer.question:
-        parts.append(f'<div class="dl-note dl-searched">Searched: {escape(answer.standalone)}</div>')
+    return _answer(answer)
+
+
+def _answer(answer: Answer, written: str | None = None) -> str:
+    writing = written is not None
+    found = cited(answer)
+    return _template("answer.html").render(
+        answer=answer,
+        writing=writing,
+        written=written,
+        short=answer.short if answer.kind == "model" or sure(answer) else (),
+        versions=_newest_first(answer.versions),
+        cited=found,
+        rest=[hit for hit in answer.hits if hit.rank not in found],
+        notes=[on_page(note) for note in answer.notes if note not in answer.query.understood],
+        **_blocks(answer, writing),
+    ).strip()
+
+
+def _blocks(answer: Answer, writing: bool) -> dict[str, Any]:
+    """Which claims come first and which below, with their headings, so that nothing refuted stands above its refuter."""
+    verbatim = "What the articles say, verbatim"
+    if answer.kind != "model":
+        near = answer.kind == "extracts" and not sure(answer)
+        heading = "Nearest words" if near else verbatim if writing else ""
+        return {"first": answer.claims, "heading": heading}
+    if answer.extracts and all(failed(claim) for claim in answer.claims):
+        return {
+            "first": answer.extracts, "heading": verbatim,
+            "then": answer.claims, "then_heading": "What the model wrote: not borne out", "then_verdict": True,
+        }  # fmt: skip
+    return {"first": answer.claims, "then": answer.extracts, "then_heading": verbatim, "then_verdict": False}
+
+
+def sure(answer: Answer) -> bool:
+    """Whether its best sentence is more likely than not to answer; less is shown as the nearest words only."""
+    return answer.probability >= MORE
+
+
+def failed(claim: Claim) -> str:
+    """What the check found wrong with a claim, in a word or two; "" for one that is verbatim or passed."""
+    if claim.verdict == "contradicted":
+        return "Contradicted by the articles"
+    if claim.verdict == "not found":
+        return "Not found in what it cites"
+    return "Not confirmed" if claim.problems else ""
+
+
+def speaker(answer: Answer) -> str:
+    """One line that says who speaks."""
+    if answer.kind == "extracts":
+        return "Verbatim from the articles; no language model wrote this."
+    if answer.kind == "count":
+        return "Counted in the index."
     if answer.abstained:
-        parts.append(f'<p class="dl-abstention">{escape(answer.text)}</p>')
-        parts.append(f'<div class="dl-note">{escape(headline(answer))}</div>')
-    if answer.short and not answer.versions:
-        shorts = " <span>or</span> ".join(
-            f"<b>{escape(' '.join(c.quote.split()))}</b>{_button(c.number, c.passage, [c])}" for c in answer.short
-        )
-        parts.append(f'<p class="dl-short">{shorts}</p>')
-    if answer.versions:
-        parts.append(_versions(answer))
-    if answer.claims:
-        parts.append(f'<div class="dl-claims">{"".join(_claim(claim) for claim in answer.claims)}</div>')
-    if answer.kind == "model" and answer.extracts:
-        parts.append('<div class="dl-heading">What the articles say, verbatim</div>')
-        parts += [_claim(claim, mark=False) for claim in answer.extracts]
-    parts.append(_sources(answer))
-    if not answer.abstained:
-        parts.append(f'<div class="dl-note">{escape(headline(answer))}</div>')
-    parts += [f'<div class="dl-note">{escape(note)}</div>' for note in answer.notes]
-    return "".join([*parts, "</div>"])
+        return "No answer: nothing in the articles supports one."
+    return f"Written by {answer.model} from the passages cited; check it against the quotes."
+
+
+def on_page(text: str) -> str:
+    """A line without what it says about the command line."""
+    return _COMMAND.sub("", text).strip()
 
 
 def render_article(article: Article, place: Place) -> str:
@@ -109,31 +157,13 @@ def render_article(article: Article, place: Place) -> str:
     passage = (place.start, min(place.end, len(article.text)))
     if any(article.text[start:end] != text for start, end, text in place.quotes):
         passage = (0, 0)  # its offsets are those of the older text
-    missing = "".join(
-        f'<p class="dl-problem">This article was changed after the answer. It no longer says: “{escape(text)}”</p>'
-        for text in gone
-    )
-    facts = [escape(article.source or "unknown source"), str(article.published or "undated")]
-    if article.author:
-        facts.append(escape(article.author))
-    if is_web(article.url):
-        url = escape(article.url)
-        facts.append(f'<a href="{url}" target="_blank" rel="noopener noreferrer">original</a>')
-    return (
-        f'<article class="dl-article" data-article="{escape(article.id)}">'
-        f'<h2 tabindex="-1">{escape(article.title)}</h2>'
-        f'<div class="dl-note">{" · ".join(facts)}</div>{missing}'
-        f'<div class="dl-text">{_marked(article.text, passage, quotes)}</div></article>'
-    )
+    pieces = list(_pieces(article.text, passage, quotes))
+    return _template("article.html").render(article=article, gone=gone, pieces=pieces).strip()
 
 
 def render_missing(article_id: str, place: Place) -> str:
     """Said in the side panel of an article that is no longer in the index."""
-    quotes = "".join(_quote(text) for _, _, text in place.quotes)
-    return (
-        f'<article class="dl-article"><h2 tabindex="-1">{escape(article_id)}</h2>'
-        f'<p class="dl-problem">This article was deleted from the index after the answer.</p>{quotes}</article>'
-    )
+    return _template("missing.html").render(article_id=article_id, quotes=[text for _, _, text in place.quotes]).strip()
 
 
 def escape(text: object) -> str:
@@ -156,107 +186,55 @@ def cited(answer: Answer) -> dict[int, list[Citation]]:
     return {number: list(found[number].values()) for number in sorted(found)}
 
 
-def _button(number: int, passage: Passage, citations: Sequence[Citation]) -> str:
-    label = f"Open source {number}: {passage.article.title}"
-    place = escape(place_of(passage, citations).to_json())
-    return (
-        f'<button type="button" class="dl-cite" data-place="{place}" aria-label="{escape(label)}" '
-        f'title="{escape(_where(passage))}">[{number}]</button>'
-    )
-
-
-def _quote(text: str) -> str:
-    return f'<blockquote class="dl-q">{escape(" ".join(text.split()))}</blockquote>'
-
-
-def _where(passage: Passage) -> str:
-    return passage.article.label
-
-
-def _claim(claim: Claim, mark: bool = True) -> str:
+def _by_number(citations: Iterable[Citation]) -> list[tuple[int, list[Citation]]]:
     numbers: dict[int, list[Citation]] = {}
-    for citation in claim.citations:
+    for citation in citations:
         numbers.setdefault(citation.number, []).append(citation)
-    buttons = "".join(_button(n, cs[0].passage, cs) for n, cs in sorted(numbers.items()))
-    state = ""
-    if mark and claim.checked:
-        state = (
-            '<span class="dl-check dl-passed" title="Numbers, dates and names stand in what it cites">✓ checked</span>'
-        )
-    problems = "".join(
-        f'<div class="dl-problem"><span aria-hidden="true">⚠</span> Not confirmed: {escape(p)}</div>'
-        for p in (claim.problems if mark else ())
-    )
-    failed = " dl-failed" if problems else ""
-    return f'<div class="dl-claim{failed}">{escape(claim.text)} {buttons} {state}{problems}</div>'
+    return sorted(numbers.items())
 
 
-def _versions(answer: Answer) -> str:
-    cards = []
-    for version in answer.versions:
-        numbers: dict[int, list[Citation]] = {}
-        for citation in version.citations:
-            numbers.setdefault(citation.number, []).append(citation)
-        rows = "".join(
-            f"<li>{escape(cs[0].article.outlet_and_day)} {_button(n, cs[0].passage, cs)}{_quote(cs[0].quote)}</li>"
-            for n, cs in sorted(numbers.items())
-        )
-        cards.append(f'<div class="dl-version"><b>{escape(version.value)}</b><ul>{rows}</ul></div>')
-    return f'<div class="dl-heading">The articles differ</div><div class="dl-versions">{"".join(cards)}</div>'
+def _day(citation: Citation) -> str:
+    return str(citation.article.published or "")
 
 
-def _sources(answer: Answer) -> str:
-    found = cited(answer)
-    if answer.abstained:
-        nearest = list(enumerate(answer.hits[:3], 1))
-        if not nearest:
-            return '<p class="dl-note">There is no article to search, or none passes the filters.</p>'
-        rows = "".join(_hit(n, hit) for n, hit in nearest)
-        return f'<details open class="dl-sources"><summary>Nearest passages</summary>{rows}</details>'
-    rows = "".join(_source(n, citations) for n, citations in found.items())
-    rest = [(n, hit) for n, hit in enumerate(answer.hits, 1) if n not in found]
-    more = "".join(_hit(n, hit) for n, hit in rest)
-    found_too = (
-        f'<details class="dl-sources dl-dim"><summary>Found, but not cited ({len(rest)})</summary>{more}</details>'
-        if rest
-        else ""
-    )
-    return f'<details open class="dl-sources"><summary>Sources</summary>{rows}</details>{found_too}'
+def _newest(citations: Sequence[Citation]) -> list[tuple[int, list[Citation]]]:
+    return sorted(_by_number(citations), key=lambda pair: _day(pair[1][0]), reverse=True)
 
 
-def _source(number: int, citations: Sequence[Citation]) -> str:
-    passage = citations[0].passage
-    quotes = "".join(_quote(c.quote) for c in citations)
-    return (
-        f'<div class="dl-source">{_button(number, passage, citations)} <b>{escape(passage.article.title)}</b> — '
-        f"{escape(passage.article.outlet_and_day)}{_link(passage)}{quotes}</div>"
-    )
+def _newest_first(versions: Sequence[Version]) -> list[Version]:
+    """The newest first, what was withdrawn last."""
+    newest = sorted(versions, key=lambda v: max(map(_day, v.citations), default=""), reverse=True)
+    return sorted(newest, key=lambda v: v.withdrawn)
 
 
-def _hit(number: int, hit: Hit) -> str:
-    passage = hit.passage
-    return (
-        f'<div class="dl-source">{_button(number, passage, ())} <b>{escape(passage.article.title)}</b> — '
-        f"{escape(passage.article.outlet_and_day)}{_link(passage)}"
-        f"{_quote(passage.text)}</div>"
-    )
+def _outlets(also: Iterable[ArticleMeta]) -> str:
+    return ", ".join(dict.fromkeys(meta.source or meta.title for meta in also))
 
 
-def _link(passage: Passage) -> str:
-    if not is_web(passage.article.url):
-        return ""
-    return f' · <a href="{escape(passage.article.url)}" target="_blank" rel="noopener noreferrer">original</a>'
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
-def _marked(text: str, passage: tuple[int, int], quotes: Sequence[tuple[int, int]]) -> str:
-    """The text in pieces, cut at every border, each piece in the marks that it lies in."""
+def _pieces(
+    text: str, passage: tuple[int, int], quotes: Sequence[tuple[int, int]]
+) -> Iterable[tuple[str, str]]:
+    """The text in pieces, cut at every border, each with what it lies in: "quote", "passage" or ""."""
     borders = sorted({0, len(text), *passage, *(n for quote in quotes for n in quote)})
-    pieces = []
     for start, end in pairwise(borders):
-        piece = escape(text[start:end])
         if any(a <= start and end <= b for a, b in quotes):
-            piece = f'<mark class="dl-quote">{piece}</mark>'
-        elif passage[0] <= start and end <= passage[1]:
-            piece = f'<span class="dl-passage">{piece}</span>'
-        pieces.append(piece)
-    return "".join(pieces)
+            yield text[start:end], "quote"
+        else:
+            yield text[start:end], "passage" if passage[0] <= start and end <= passage[1] else ""
+
+
+@cache
+def _template(name: str) -> Any:
+    from jinja2 import Environment, FileSystemLoader
+
+    loader = FileSystemLoader(Path(__file__).parent / "templates")
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.globals.update(
+        place_of=place_of, by_number=_by_number, newest=_newest, one_line=_one_line, is_web=is_web, failed=failed,
+        outlets=_outlets, speaker=speaker,
+    )  # fmt: skip
+    return environment.get_template(name)

@@ -135,6 +135,7 @@ def build(desk: Desk) -> gr.Blocks:  # noqa: PLR0915 (a page is long, and flat)
             yield [gr.skip(), gr.skip()]
             return
         written = ""
+        evidence: Answer | None = None
         try:
             if stop.is_set():
                 yield [chat(conversation), gr.skip()]
@@ -150,11 +151,14 @@ def build(desk: Desk) -> gr.Blocks:  # noqa: PLR0915 (a page is long, and flat)
                 stop=stop,
             ):
                 if isinstance(piece, Answer):
-                    conversation = keeper(request).save(conversation.with_answer(piece))
-                    yield [chat(conversation), conversation]
+                    evidence = piece
                 else:
                     written += piece
-                    yield [chat(conversation, _asked(message), _said(render_partial(written))), gr.skip()]
+                if bot.generator:
+                    yield [chat(conversation, _asked(message), _said(render_partial(written, evidence))), gr.skip()]
+            assert evidence is not None
+            conversation = keeper(request).save(conversation.with_answer(evidence))
+            yield [chat(conversation), conversation]
         except RagError as error:
             yield [
                 chat(conversation, _asked(message), _said(render_error(error.message, error.hint))),
