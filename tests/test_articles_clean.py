@@ -261,3 +261,8 @@ def test_lines_of_one_width_are_joined() -> None:
 
 def test_half_characters_are_replaced_and_joiners_stay() -> None:
     assert clean("A\ud83d b\u200cc.", "T").text == "A\ufffd b\u200cc."
+
+
+def test_answers_and_facts_are_no_headings() -> None:
+    text = "Q: How long?\n\nA: Eleven weeks\n\nQ: Who pays?\n\nA: The harbour fund\n\nLength: 212 km"
+    assert roles(clean(f"{LEDE}\n\n{text}\n\n{MORE}", TITLE)) == {}

@@ -143,7 +143,8 @@ def clean_lines(lines: Sequence[Line], title: str = "", *, language: str = "", f
             left += before - len(kept)
     title = title or head.get("title", "")
     notes = [f"{left} {'line' if left == 1 else 'lines'} of the page's furniture left out."] if left else []
-    kept = [Line(line.text, line.role or _role(line.text, n)) for n, line in enumerate(kept)]
+    following = [*(line.text for line in kept[1:]), ""][: len(kept)]
+    kept = [Line(line.text, line.role or _role(line.text, after)) for line, after in zip(kept, following, strict=True)]
     body, spans = lay_out(kept)
     published, dated_by, why = text_day(body, language)
     if "date" in head:
@@ -323,17 +324,18 @@ def _is_keywords_or_deck(line: str, title: str) -> bool:
     return key(line) != key(title) and len(line) <= 160 and 2 * len(mine & theirs) >= len(theirs)
 
 
-def _role(text: str, n: int) -> Role | None:
+def _role(text: str, after: str) -> Role | None:
+    """What a line of plain text is; a heading only where a paragraph follows: "A: Eleven weeks" is an answer."""
     if _BULLET.match(text):
         return "item"
-    if text.count(" | ") >= 1 and not SENTENCE_END.search(text):
+    if " | " in text and not SENTENCE_END.search(text):
         return "row"
     if _CREDIT.search(text) and len(text) < 400:
         return "caption"
-    short = len(text.split()) <= 14 and len(text) <= 120
-    if short and not SENTENCE_END.search(text) and not text.endswith((",", ";", "-")) and not lone_date(text):
-        return "heading" if text[:1].isupper() or not text[:1].isalpha() or not text[:1].islower() else None
-    return None
+    short = len(text.split()) <= 14 and len(text) <= 120 and not SENTENCE_END.search(text)
+    opens = not text[:1].islower() and not text.endswith((",", ";", "-")) and not _HEADER.match(text)
+    prose = (bool(SENTENCE_END.search(after)) and len(after) >= 60) or bool(_BULLET.match(after)) or " | " in after
+    return "heading" if short and opens and prose and not lone_date(text) else None
 
 
 def _dateline_source(line: str) -> str:
