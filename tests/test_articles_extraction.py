@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag.articles import load
 from rag.articles.blocks import blocks, drop_hidden, table_rows
-from rag.articles.extraction import Extracted, extract
+from rag.articles.extraction import CUT, Extracted, extract
 from rag.errors import ArticleError
 
 TITLE = "Quay of Halden to close in spring"
@@ -271,8 +273,8 @@ def test_an_article_behind_a_wall_is_said_to_be_cut() -> None:
     )
     cleaned = article(paragraphs(PROSE[:1]) + wall).cleaned
     assert cleaned.text == PROSE[0]
-    assert any("cut off" in note for note in cleaned.notes)
-    assert not any("cut off" in note for note in article().cleaned.notes)
+    assert CUT in cleaned.notes
+    assert CUT not in article().cleaned.notes
 
 
 def test_paragraphs_named_after_the_wall_stay() -> None:
@@ -283,6 +285,15 @@ def test_paragraphs_named_after_the_wall_stay() -> None:
 def test_a_body_that_only_the_page_s_data_holds() -> None:
     found = extract(page('<div id="app"></div>', ld(articleBody="\n\n".join(PROSE))))
     assert found.cleaned.text == "\n\n".join(PROSE)
+
+
+def test_what_is_cut_and_what_is_undated_is_told_when_it_is_read(tmp_path: Path) -> None:
+    wall = "<div><p>To continue reading, subscribe for 1 crown a week.</p></div>"
+    (tmp_path / "cut.html").write_text(page(f"<article><h1>{TITLE}</h1>{paragraphs(PROSE[:1])}{wall}</article>"))
+    (tmp_path / "whole.html").write_text(page(f"<article><h1>Ferry sails</h1>{paragraphs()}</article>"))
+    lines: list[str] = []
+    assert len(list(load([tmp_path], note=lines.append))) == 2
+    assert lines == [f"cut: {CUT}", "Undated: 2 of 2 articles."]
 
 
 POSTS = [

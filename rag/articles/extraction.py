@@ -16,6 +16,8 @@ from rag.articles.outlets import author_of, outlet_of, title_of
 from rag.articles.selection import article_blocks, outputs
 from rag.errors import ArticleError
 
+#: What an article that a wall cuts off is marked with.
+CUT = "Cut off by a subscription wall: only the beginning of the article is in the page."
 _SAVE = "Open it in a browser, wait until it shows the article, and save the page or its text."
 _TIME = re.compile(
     r"^(?:[A-Z][a-z]{2,8}\.? \d{1,2},? )?\d{1,2}[:.h]\d{2}(?:\s?[ap]\.?m\.?)?(?:\s?(?:[A-Z]{2,4}|Uhr|Z))?$", re.I
@@ -105,7 +107,7 @@ def extract(html: bytes | str, url: str | None = None) -> Extracted:
         lines = _from_data(page, lines, notes) or _whatever(tree)
     _refuse_what_is_none(page, found, kept, lines, raw)
     if _is_cut(page, kept, walled, lines):
-        notes.append("The article is cut off by a subscription wall: only its beginning is in the page.")
+        notes.append(CUT)
     return _extracted(page, tree, url, found, kept, lines, notes)
 
 
