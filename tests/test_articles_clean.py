@@ -117,6 +117,8 @@ def test_a_second_headline_goes_only_when_it_says_nothing_new() -> None:
         ("PORT ELGIN, March 3, 2024 (Reuters) - ", "Reuters", date(2024, 3, 3)),
         ("PORT ELGIN, 3 March 2024 - ", "", date(2024, 3, 3)),
         ("Paris, le 3 mars 2024 – ", "", date(2024, 3, 3)),
+        ("Halden, (03.03.2024). ", "", date(2024, 3, 3)),
+        ("3 March 2024 – ", "", date(2024, 3, 3)),
         ("ISTANBUL, Nov 9 (Reuters) - ", "Reuters", None),
     ],
 )

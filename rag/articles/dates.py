@@ -208,6 +208,7 @@ def text_day(text: str, language: str = "") -> tuple[date | None, str, str]:
 
 
 _DATELINE = re.compile(r"^(?P<head>[^\n—–]{6,90}?)(?:\s*\([^()\n]{2,40}\))?\s*(?:[—–]|--|\s-\s|-\s)\s*(?=\S)")
+_BRACKETED = re.compile(r"^(?P<place>[^\W\d_][\w. /-]{1,30}),?\s*\((?P<date>[^()]{6,30})\)[.:,–—-]?\s+(?=\S)")
 _NAMED_DAY = re.compile(
     r"\d{4}-\d{2}-\d{2}|\d{1,2}(?:\.|st|nd|rd|th)?\s(?:de\s)?[^\W\d_]{3,12}\.?,?\s(?:de\s)?\d{4}|[^\W\d_]{3,12}\.?\s\d{1,2}(?:st|nd|rd|th)?,?\s\d{4}"
     r"|\d{4}年\d{1,2}月\d{1,2}日"
@@ -215,10 +216,18 @@ _NAMED_DAY = re.compile(
 
 
 def _dateline(line: str) -> tuple[str, str]:
-    """The place and the date of "PORT ELGIN, Canada, 21 November 2025 (Reuters) - text"; ("", "") if there is none."""
+    """The place (or the date, where none stands) and the date of "HALDEN, Norway, 21 November 2025 (Reuters) - text".
+
+    Returns:
+        ("", "") if the line has none.
+    """
+    if (match := _BRACKETED.match(line)) and lone_date(match["date"]):
+        return match["place"], match["date"]
     match = _DATELINE.match(line)
     if not match or not _YEAR.search(_latin_digits(match["head"])):
         return "", ""
+    if lone_date(match["head"]):
+        return match["head"], match["head"]
     parts = [part.strip() for part in re.split(r"[,|]", match["head"])]
     for n in range(1, len(parts)):
         written = ", ".join(parts[n:])
