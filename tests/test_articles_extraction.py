@@ -64,6 +64,12 @@ def test_the_article_and_nothing_else() -> None:
     assert found.language == "en"
 
 
+def test_a_part_of_a_page_saved_alone() -> None:
+    assert PROSE[4] in extract(f"<div><h1>{TITLE}</h1>{paragraphs()}</div>").cleaned.text
+    assert PROSE[4] in extract(paragraphs()).cleaned.text
+    assert PROSE[4] in extract(f"<article>{paragraphs()}</article>".encode()).cleaned.text
+
+
 def test_a_tail_after_a_break_in_the_page_is_found() -> None:
     long = [f"{text} {text.replace('The', 'A')}" for text in PROSE]
     parts = [

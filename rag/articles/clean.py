@@ -46,6 +46,8 @@ _CREDIT = re.compile(
     r"|\((?:ap|afp|reuters|getty|epa)\b[^)]{0,40}\)\s*$",
     re.I,
 )
+#: More lines at the top of a text that say nothing new are kept.
+_MOST_PASSES = 20
 _DASH = r"\s*(?:[—–]|--?)\s*"
 _PLACE = r"[A-Z][\w.'’ -]{1,40}(?:,\s*[A-Z][\w.'’ -]{1,40}){0,2}"
 _SOURCES = [
@@ -130,8 +132,8 @@ def clean_lines(lines: Sequence[Line], title: str = "", *, language: str = "", f
     kept = [Line(text, line.role) for line in lines for text in (normalise(line.text),) if text]
     told = " ".join(normalise(title).split())
     head: dict[str, str] = {}
-    left, size = 0, -1
-    while len(kept) != size:  # what stood below a line that went may now be at the top
+    left = 0
+    for _ in range(_MOST_PASSES):
         size = len(kept)
         title = told or (kept[0].text if size > 1 and _looks_like_title(kept[0].text) else "")
         said, kept = _take_header(kept, title, language)
@@ -141,6 +143,8 @@ def clean_lines(lines: Sequence[Line], title: str = "", *, language: str = "", f
             before = len(kept)
             kept = _without_furniture(kept, title)
             left += before - len(kept)
+        if len(kept) == size:
+            break  # else what stood below a line that went may now be at the top
     title = title or head.get("title", "")
     notes = [f"{left} {'line' if left == 1 else 'lines'} of the page's furniture left out."] if left else []
     following = [*(line.text for line in kept[1:]), ""][: len(kept)]
@@ -257,8 +261,7 @@ def _without_title(lines: list[Line], title: str, given: bool) -> list[Line]:
 
 def _without_furniture(lines: list[Line], title: str) -> list[Line]:
     count = Counter(word for line in lines for word in key(line.text).split()) + Counter(key(title).split())
-    lone = [bool(_FURNITURE.match(line.text)) for line in lines]
-    short = [len(line.text.split()) <= 3 and not SENTENCE_END.search(line.text) for line in lines]
+    buttons = _buttons(lines)
     pair = any(_PREVIOUS.match(a.text) for a in lines) and any(_NEXT.match(a.text) for a in lines)
     kept: list[Line] = []
     for n, line in enumerate(lines):
@@ -267,7 +270,7 @@ def _without_furniture(lines: list[Line], title: str) -> list[Line]:
         if line.role in {"row", "heading"}:
             kept.append(line)
             continue
-        if lone[n] and all(lone[k] for k in _run(short, n)):
+        if buttons[n]:
             continue
         above = lines[n - 1].text if n else ""
         if pair and (_PREVIOUS.match(above) or _NEXT.match(above)) and not SENTENCE_END.search(line.text):
@@ -282,14 +285,24 @@ def _without_furniture(lines: list[Line], title: str) -> list[Line]:
     return kept if any(any(c.isalnum() for c in line.text) for line in kept) else lines
 
 
-def _run(short: list[bool], n: int) -> range:
-    """The short lines around line n: "Email" among "Print" and "Telephone" is an item, among "Share" a button."""
-    start, end = n, n + 1
-    while start > 0 and short[start - 1]:
-        start -= 1
-    while end < len(short) and short[end]:
-        end += 1
-    return range(start, end) if start > 0 else range(n, end)
+def _buttons(lines: Sequence[Line]) -> list[bool]:
+    """Which lines are buttons of a page: "Email" among "Print" and "Telephone" is an item, among "Share" a button.
+
+    At the top of a text what stands above does not count: there the outlet's name and its menu may stand.
+    """
+    lone = [bool(_FURNITURE.match(line.text)) for line in lines]
+    short = [len(line.text.split()) <= 3 and not SENTENCE_END.search(line.text) for line in lines]
+    found = list(lone)
+    start = 0
+    while start < len(lines):
+        end = start + 1
+        while short[start] and end < len(lines) and short[end]:
+            end += 1
+        last_item = max((n for n in range(start, end) if not lone[n]), default=-1)
+        for n in range(start, end):
+            found[n] = lone[n] and (last_item < 0 or (start == 0 and n > last_item) or end == start + 1)
+        start = end
+    return found
 
 
 def is_headline(line: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -83,11 +84,7 @@ def extract(html: bytes | str, url: str | None = None) -> Extracted:
     Raises:
         ArticleError: the page holds no article: it needs JavaScript, is a wall, an error page or a list of others.
     """
-    from trafilatura.utils import load_html
-
-    tree = load_html(html)
-    if tree is None:
-        raise ArticleError("The page holds no HTML.", "Check the file or the address.")
+    tree = _tree(html)
     # A page from an archive is its outlet's.
     url = re.sub(r"^https?://web\.archive\.org/web/[^/]*/", "", url) if url else None
     page = about(tree, url)
@@ -109,6 +106,19 @@ def extract(html: bytes | str, url: str | None = None) -> Extracted:
     if _is_cut(page, kept, walled, lines):
         notes.append(CUT)
     return _extracted(page, tree, url, found, kept, lines, notes)
+
+
+def _tree(html: bytes | str) -> Any:
+    from lxml import html as lxml_html
+    from lxml.etree import LxmlError
+    from trafilatura.utils import load_html
+
+    if (tree := load_html(html)) is not None:
+        return tree
+    try:  # a part of a page, saved alone
+        return lxml_html.document_fromstring(html)
+    except (LxmlError, ValueError) as error:
+        raise ArticleError("The page holds no HTML.", "Check the file or the address.") from error
 
 
 def _extracted(
@@ -229,7 +239,9 @@ def _walls(found: Sequence[Block]) -> set[int]:
     asking = {n for n, b in enumerate(found) if len(b.text.split()) <= 60 and _WALL.search(b.text)}
     asking = {n for n in asking if not found[n].inside & {"nav", "footer", "header", "aside"}}
     groups = {found[n].group for n in asking}
-    size = {group: sum(len(b.text.split()) for b in found if b.group == group) for group in groups}
+    size: Counter[int] = Counter()
+    for block in found:
+        size[block.group] += len(block.text.split())
     beside = {n for n, b in enumerate(found) if b.group in groups and size[b.group] <= 80 and b.linked < 1}
     walled_box = {n for n in beside if _box(found[n])}
     return asking | walled_box

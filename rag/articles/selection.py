@@ -23,6 +23,7 @@ _SHARE = 0.3
 #: Shorter blocks are not taken back, and may repeat: "He said no."
 _WORDS = 8
 _LINKED = 0.9
+_MOST_HEADS = 20
 RULES = ("tail", "quotes", "tables", "links", "headline", "repeats")
 
 
@@ -137,7 +138,8 @@ def _take_tables(blocks: Sequence[Block], kept: list[bool]) -> None:
 def _drop_headlines(blocks: Sequence[Block], words: list[list[str]], titles: Collection[str], kept: list[bool]) -> None:
     first = next((n for n, w in enumerate(words) if kept[n] and len(w) >= 2 * _WORDS), len(blocks))
     known = {key(title) for title in titles}
-    known |= {" ".join(mine) for block, mine in zip(blocks, words, strict=True) if block.tag == "h1"}
+    heads = [" ".join(mine) for block, mine in zip(blocks, words, strict=True) if block.tag == "h1"]
+    known |= set(heads[:_MOST_HEADS])
     for n, mine in enumerate(words):
         text = " ".join(mine)
         whole = text in known and (n <= first or len(mine) >= _GRAM)
