@@ -204,12 +204,14 @@ def test_the_day_and_where_it_was_found(where: dict[str, str], how: str) -> None
     assert (cleaned.published, cleaned.dated_by) == (date(2026, 11, 20), how)
 
 
-def test_the_address_beats_a_later_day_and_the_page_s_own_day_one_in_universal_time() -> None:
+def test_the_address_beats_a_later_day_and_the_day_shown_one_of_the_same_week() -> None:
     later = '<meta property="article:published_time" content="2027-03-01T00:00:00Z">'
     assert article(head=later, url="https://halden.example/2026/11/20/quay").cleaned.published == date(2026, 11, 20)
     shown = f'<p class="date">20 November 2026</p>{paragraphs()}'
     in_utc = '<meta property="article:published_time" content="2026-11-21T01:30:00Z">'
     assert article(shown, in_utc).cleaned.published == date(2026, 11, 20)
+    far = '<meta property="article:published_time" content="2026-03-21">'
+    assert article(shown, far).cleaned.published == date(2026, 3, 21)
 
 
 @pytest.mark.parametrize(

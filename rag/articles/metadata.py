@@ -55,7 +55,6 @@ class About:
     Attributes:
         headlines: every form of its headline.
         nodes: its JSON-LD objects about an article.
-        in_utc: whether the day was written in universal time, which may be the next or the last where the outlet is.
         free: False where it says that only subscribers see all.
     """
 
@@ -67,7 +66,6 @@ class About:
     language: str = ""
     published: date | None = None
     dated_by: str = ""
-    in_utc: bool = False
     free: bool = True
     is_article: bool = False
     nodes: list[Mapping[str, Any]] = field(default_factory=list)
@@ -192,7 +190,6 @@ def _date(found: About, tree: Any, metas: Mapping[str, str], url: str) -> None:
         found.published, found.dated_by = own, "url"
     elif when:
         found.published, found.dated_by = when, "metadata"
-        found.in_utc = bool(re.search(r"T\d\d:\d\d.*(?:Z|[+-]00:?00)$", written))
 
 
 def _written(found: About, tree: Any, metas: Mapping[str, str]) -> Iterator[str]:
