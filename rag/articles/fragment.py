@@ -34,12 +34,17 @@ def strip_html(markup: str) -> str:
         if unseen and element.getparent() is not None:
             element.drop_tree()
     for element in root.iter(*_BREAKS):
-        element.tail = "\n" + (element.tail or "")
+        element.tail = "\n" + _clean(element.tail)
         if element.tag != "br" and element is not root:
-            element.text = "\n" + (element.text or "")
+            element.text = "\n" + _clean(element.text)
     for element in root.iter("td", "th"):
-        element.tail = " " + (element.tail or "")
+        element.tail = " " + _clean(element.tail)
     return _LINES.sub("\n", str(root.text_content())).strip("\n")
+
+
+def _clean(text: str | None) -> str:
+    """What an entity such as &#x1F; became, which lxml gives but does not take."""
+    return _CONTROL.sub(" ", text or "")
 
 
 def bounded_tags(markup: str) -> str:
