@@ -23,7 +23,7 @@ _SKIPPED = frozenset(
 )
 #: What frameworks name text that is for screen readers only ("opens in a new window").
 _UNSEEN = frozenset("sr-only visually-hidden visuallyhidden screen-reader-text screen-reader-only screenreader".split())
-_HIDDEN_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.I)
+_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|font-size\s*:\s*0(?![.\d])", re.I)
 _HEADINGS = frozenset("h1 h2 h3 h4 h5 h6".split())
 _MOST_SPAN = 64
 _MOST_CELLS = 256
