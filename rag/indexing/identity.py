@@ -60,7 +60,7 @@ class Identity:
         return article
 
     def _apart(self, article: Article, uploaded: bool) -> Article:
-        """The article as it is when it succeeds the one that has its id, else under an id of its own or of a sibling."""
+        """The article as it is when it succeeds the one that has its id, else under its own id or a sibling's."""
         old = self._stored(article.id)
         if old is None or self._succeeds(article, old):
             return article
