@@ -94,8 +94,9 @@ def index(
 ) -> None:
     """Read articles and add them to the index.
 
-    Takes .txt, .md, .html, .pdf, .json, .jsonl, RSS and Atom feeds, web pages, and folders of these. Unchanged
-    articles are skipped, edited ones replaced. Exit status 1 when an input was refused; the others are indexed.
+    Takes .txt, .md, .html, .pdf, .docx, .epub, .eml, .mbox, .mhtml, .json, .jsonl, .csv, .warc, .zip, RSS, Atom and
+    JSON feeds, sitemaps, web pages, and folders of these. Unchanged articles are skipped; of two versions the newer is
+    shown and the older kept. Exit status 1 when an input was refused; the others are indexed.
     """
     from rag.articles import load
     from rag.indexing.build import build_index
@@ -570,19 +571,20 @@ class _ProgressBar:
     def show(self, progress: Progress) -> None:
         from tqdm import tqdm
 
-        if progress.stage == "indexing" and "reading" in self._bars:
-            self._bars["reading"].set_postfix_str(f"{progress.done} articles", refresh=False)
+        name = f"{progress.stage} {progress.unit}"
+        if progress.unit == "articles" and "reading bytes" in self._bars:
+            self._bars["reading bytes"].set_postfix_str(f"{progress.done} articles", refresh=False)
             return
-        bar = self._bars.get(progress.stage)
+        bar = self._bars.get(name)
         if bar is None:
             scaled = progress.unit == "bytes"
             unit = "B" if scaled else f" {progress.unit}"
             bar = tqdm(total=progress.total, desc=progress.stage, unit=unit, unit_scale=scaled, file=sys.stderr)
-            self._bars[progress.stage] = bar
+            self._bars[name] = bar
         bar.total = progress.total
         bar.update(progress.done - bar.n)
         if progress.done == progress.total and progress.stage == "embedding":
-            self._bars.pop(progress.stage).close()
+            self._bars.pop(name).close()
 
 
 def _print_report(report: IndexReport, settings: Settings) -> None:

@@ -192,8 +192,14 @@ def test_one_bad_entry_stops_nothing(server: str) -> None:
 
 
 def test_a_json_feed_with_a_summary(server: str) -> None:
-    feed = {"version": "https://jsonfeed.org/version/1.1", "title": "Coast", "items": [
-        {"id": "1", "url": "ORIGIN/page", "title": "Strike ends", "summary": "Short.", "date_published": "2024-03-03"}]}  # fmt: skip
+    entry = {
+        "id": "1",
+        "url": "ORIGIN/page",
+        "title": "Strike ends",
+        "summary": "Short.",
+        "date_published": "2024-03-03",
+    }
+    feed = {"version": "https://jsonfeed.org/version/1.1", "title": "Coast", "items": [entry]}
     Handler.files = {"/feed.json": json.dumps(feed), "/page": PAGE}
     (article,), _, _ = read(f"{server}/feed.json?type=application/feed%2Bjson")
     assert (article.text, article.source) == (f"{LEDE}\n\n{MORE}", "Coast")

@@ -91,7 +91,7 @@ def test_what_the_sender_says_is_tried_first_and_not_believed_blindly() -> None:
 def test_wide_text_without_a_mark_is_never_spaced_out(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(f"Ferry sails\n\n{LEDE}".encode("utf-16-le"))
-    assert one(path).text == LEDE
+    assert one(path).text == f"Ferry sails\n\n{LEDE}"
     with pytest.raises(ArticleError, match="not text"):
         decode(bytes(range(256)) * 8)
 
@@ -574,7 +574,7 @@ def test_pipes_and_devices_are_not_read(tmp_path: Path) -> None:
     found = list(load([tmp_path, tmp_path / "pipe.txt", tmp_path / "zero.txt"], note=notes.append))
     assert [item.id for item in found if isinstance(item, Article)] == ["good"]
     assert [item.reason for item in found if isinstance(item, Refusal)] == ["It is no regular file."] * 2
-    assert notes == [f"Passed over in {tmp_path}: 2 no regular file."]
+    assert notes == [f"Passed over in {tmp_path}: 2 no regular file.", "Undated: 1 of 1 articles."]
 
 
 def test_what_is_passed_over_is_counted_by_kind(tmp_path: Path) -> None:
@@ -582,7 +582,8 @@ def test_what_is_passed_over_is_counted_by_kind(tmp_path: Path) -> None:
         (tmp_path / name).write_text(LEDE)
     notes: list[str] = []
     list(load([tmp_path], note=notes.append))
-    (line,) = notes
+    line, undated = notes
+    assert undated == "Undated: 1 of 1 articles."
     head, _, kinds = line.removesuffix(".").partition(": ")
     assert head == f"Passed over in {tmp_path}"
     assert sorted(kinds.split(", ")) == ["1 .odt", "1 README", "1 hidden", "2 .jpg"]

@@ -34,7 +34,7 @@ def one(path: Path, **options: int) -> Article:
 def core(article: Article | Refusal) -> Article:
     """The article without what says how it was read."""
     assert isinstance(article, Article), article
-    return replace(article, language="", dated_by="", notes=())
+    return replace(article, language="", dated_by="", notes=(), spans=())
 
 
 def refused(path: Path | str, **options: int) -> Refusal:
@@ -60,7 +60,11 @@ def test_a_text_file(tmp_path: Path) -> None:
     path = tmp_path / "article-1.txt"
     path.write_text(f"{TITLE}\n\n(The Coast News) – {LEDE}\n{MORE}\n", encoding="utf-8")
     assert core(one(path)) == Article(
-        "article-1", TITLE, f"{LEDE}\n\n{MORE}", source="The Coast News", origin=str(path.resolve())
+        "article-1",
+        TITLE,
+        f"{TITLE}\n\n(The Coast News) – {LEDE}\n\n{MORE}",
+        source="The Coast News",
+        origin=str(path.resolve()),
     )
 
 

@@ -128,11 +128,11 @@ def test_a_feed_and_a_text(server: str) -> None:
     feed, text = load([f"{server}/feed", f"{server}/text"], allow_private_urls=True)
     assert isinstance(feed, Article)
     assert feed.notes == ("Summary only: The host 'c.test' is not known.",)
-    assert replace(feed, dated_by="", notes=()) == Article(
+    assert replace(feed, dated_by="", language="", notes=()) == Article(
         "https://c.test/1", TITLE, LEDE, "Coast", date(2024, 3, 3), "https://c.test/1", "", f"{server}/feed"
     )
     assert isinstance(text, Article)
-    assert (text.title, text.text, text.source) == (TITLE, LEDE, "127.0.0.1")
+    assert (text.title, text.text, text.source) == (TITLE, f"{TITLE}\n\n{LEDE}", "127.0.0.1")
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,19 @@ def test_two_uploads_of_one_name_are_two_articles(settings: Settings, letters: A
     assert sorted(texts) == sorted([THIRTY, OTHER])  # the third is the first, corrected
 
 
+def test_two_uploads_through_the_page(settings: Settings, letters: Any) -> None:
+    def upload(text: str) -> IndexReport:
+        item = Article("article", "Title", text, origin="upload://article.txt")
+        return build_index([item], settings, embedder=letters)
+
+    upload(TWELVE)
+    ((_, second),) = upload(OTHER).renamed
+    assert upload(OTHER).unchanged == (second,)
+    assert upload(OTHER.replace("nine", "ten")).replaced == (second,)
+    assert upload(THIRTY).replaced == ("article",)
+    assert shown(settings) == {"article": THIRTY, second: OTHER.replace("nine", "ten")}
+
+
 def test_entries_of_a_live_blog_share_an_address_and_stay_apart(
     settings: Settings, letters: Any, tmp_path: Path
 ) -> None:

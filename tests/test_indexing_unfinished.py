@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rag.indexing.build import EMBED_PASSAGES, build_index
+from rag.indexing.build import EMBED_PASSAGES, PIECE_PASSAGES, build_index
 from rag.indexing.store import Store
 from rag.settings import Settings
 from rag.types import Article, Progress
@@ -32,7 +32,7 @@ def test_a_killed_run_goes_on_where_it_was(settings: Settings, letters: Any) -> 
     with pytest.raises(KeyboardInterrupt):
         build_index([LONG], settings, embedder=Dying())
     done = sum(asked)
-    assert done == 2 * EMBED_PASSAGES
+    assert done == 2 * PIECE_PASSAGES
 
     class Counting(type(letters)):  # type: ignore[misc]
         def encode_spans(self, texts: Sequence[str], spans: Any) -> Any:

@@ -139,7 +139,7 @@ def read_warc(source: Source) -> Iterator[Entry | Refusal]:
             page = replace(source, data=data, id=url, kind=what, url=url, charset=charset, depth=source.depth + 1)
             for entry in read(page):
                 yield replace(entry, where=url) if isinstance(entry, Entry) else replace(entry, origin=url)
-    except (ArchiveLoadFailed, ValueError, OSError, EOFError, zlib.error) as error:
+    except (ArchiveLoadFailed, ValueError, AttributeError, OSError, EOFError, zlib.error) as error:
         raise ArticleError(f"The crawl is broken: {error}.", "Write it again.") from error
     if not found:
         raise ArticleError("The crawl holds no page.", "Give a .warc with responses of text.")

@@ -9,7 +9,10 @@ from urllib.parse import urlsplit
 
 from rag.articles.clean import LONE, Cleaned, first_sentence, normalise
 from rag.articles.dates import day
+from rag.articles.outlets import author_of, outlet_of, title_of
+from rag.articles.outlets import host_of as site_of
 from rag.errors import ArticleError
+from rag.language.detect import language_of
 from rag.types import Article, Role, Span
 
 
@@ -43,6 +46,7 @@ def make_article(
         return next((v for n in names if (v := name_of(meta.get(n)))), "")
 
     language = first("language", "lang")
+    outlet = outlet_of(first("source", "sitename", "hostname", "publisher"))
     published, why = None, ""
     for name in ("published_at", "published", "date", "pubDate"):
         if published is None and meta.get(name):
@@ -52,19 +56,22 @@ def make_article(
     address = first("url", "link") or url or ""
     if is_url(address) and not host_of(address):
         address, notes = "", (*notes, f"Its address {address[:80]!r} is malformed and left out.")
+    heads = cleaned.title or first_sentence(cleaned.text)
+    source = outlet or outlet_of(cleaned.source) or site_of(address)
     return Article(
         id=LONE.sub("\ufffd", article_id),
-        title=" ".join((cleaned.title or first_sentence(cleaned.text)).split()),
+        title=title_of(heads, source, address) if cleaned.title else heads,
         text=cleaned.text,
-        source=first("source", "sitename", "hostname", "publisher") or cleaned.source or host_of(address),
+        source=source,
         published=published or cleaned.published,
         url=LONE.sub("\ufffd", address) or None,
-        author=first("author", "authors") or cleaned.author,
+        author=author_of(first("author", "authors") or cleaned.author, source),
         origin=LONE.sub("\ufffd", origin),
-        dated_by="metadata" if published else "text" if cleaned.published else "",
-        spans=spans_of(cleaned.text, blocks),
+        language=language_of(cleaned.text, language),
+        dated_by="metadata" if published else cleaned.dated_by,
+        spans=spans_of(cleaned.text, blocks) or cleaned.spans,
         pages=tuple(pages),
-        notes=tuple(notes),
+        notes=(*notes, *cleaned.notes),
     )
 
 

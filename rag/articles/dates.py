@@ -173,3 +173,98 @@ def _from_words(text: str, language: str) -> date | None:
         if parsed and str(parsed.year) in _latin_digits(words):
             return date(parsed.year, parsed.month, parsed.day)
     return None
+
+
+def lone_date(line: str) -> bool:
+    """Whether a line is a date and nothing else, a weekday, a time or "Published:" aside."""
+    line = line.strip()
+    if len(line) > 60 or len(line.split()) > 9 or not _YEAR.search(_latin_digits(line)):
+        return False
+    found, why = day(line)
+    return found is not None or bool(why)
+
+
+def text_day(text: str, language: str = "") -> tuple[date | None, str, str]:
+    """The day on which a text says that it came out: in a dateline, a line "Published: ...", a line that is a date.
+
+    Returns:
+        The day or None; "dateline", "text" or ""; "" or why a day was left open.
+    """
+    lines = [line for line in text[:4000].split("\n") if line.strip()]
+    open_ = ""
+    for line in lines[:8]:
+        place, written = _dateline(line)
+        if not written and lone_date(line):
+            written = line
+        if not written:
+            continue
+        found, why = day(written, language=language)
+        if why:
+            found, why = day(written, language=language, others=named_days(text[:20_000]))
+        if found:
+            return found, "dateline" if place else "text", ""
+        open_ = open_ or why
+    return None, "", open_
+
+
+_DATELINE = re.compile(r"^(?P<head>[^\n—–]{6,90}?)(?:\s*\([^()\n]{2,40}\))?\s*(?:[—–]|--|\s-\s|-\s)\s*(?=\S)")
+_BRACKETED = re.compile(r"^(?P<place>[^\W\d_][\w. /-]{1,30}),?\s*\((?P<date>[^()]{6,30})\)[.:,–—-]?\s+(?=\S)")
+_NAMED_DAY = re.compile(
+    r"\d{4}-\d{2}-\d{2}|\d{1,2}(?:\.|st|nd|rd|th)?\s(?:de\s)?[^\W\d_]{3,12}\.?,?\s(?:de\s)?\d{4}|[^\W\d_]{3,12}\.?\s\d{1,2}(?:st|nd|rd|th)?,?\s\d{4}"
+    r"|\d{4}年\d{1,2}月\d{1,2}日"
+)
+
+
+def _dateline(line: str) -> tuple[str, str]:
+    """The place (or the date, where none stands) and the date of "HALDEN, Norway, 21 November 2025 (Reuters) - text".
+
+    Returns:
+        ("", "") if the line has none.
+    """
+    if (match := _BRACKETED.match(line)) and lone_date(match["date"]):
+        return match["place"], match["date"]
+    match = _DATELINE.match(line)
+    if not match or not _YEAR.search(_latin_digits(match["head"])):
+        return "", ""
+    if lone_date(match["head"]):
+        return match["head"], match["head"]
+    parts = [part.strip() for part in re.split(r"[,|]", match["head"])]
+    for n in range(1, len(parts)):
+        written = ", ".join(parts[n:])
+        if parts[0][:1].isupper() and len(parts[0].split()) <= 5 and lone_date(written):
+            return parts[0], written
+    return "", ""
+
+
+def named_days(text: str) -> list[date]:
+    """The days that a text names with a month's name or in ISO form, at most forty."""
+    matches = [match[0] for match, _ in zip(_NAMED_DAY.finditer(text), range(40), strict=False)]
+    return [found for written in dict.fromkeys(matches) if (found := day(written)[0])]
+
+
+_IN_ADDRESS = re.compile(r"(?<!\d)((?:19|20)\d{2})([-/_.]?)(0?[1-9]|1[0-2])\2(0?[1-9]|[12]\d|3[01])(?!\d)")
+
+
+def url_day(url: str) -> date | None:
+    """The day in an address, /2026/11/20/ or 2026-11-20 or 20261120; None for anything less."""
+    for year, mark, month, number in _IN_ADDRESS.findall(url.partition("?")[0]):
+        if mark or len(month + number) == 4:
+            return _made(int(year), int(month), int(number))
+    return None
+
+
+_SHORT_DAY = re.compile(
+    _NAMED_DAY.pattern
+    + r"|(?<![\d.,/-])\d{1,2}(?P<mark>[./-])\s?\d{1,2}(?P=mark)\s?\d{4}(?!\d)|\d{4}[/.]\d{1,2}[/.]\d{1,2}(?!\d)"
+    r"|(?<![\d.])\d{1,2}\.\s?\d{1,2}\.\s?[0-3]\d(?![\d.])"
+)
+
+
+def days_in(text: str, language: str = "") -> list[date]:
+    """The days that a short line names, in order; those with two readings that nothing settles are left out."""
+    written = (match[0] for match in _SHORT_DAY.finditer(text[:400]))
+    found = (day(_CENTURY.sub(r"\g<1>20\g<2>", words), language=language)[0] for words in written)
+    return [when for when in found if when]
+
+
+_CENTURY = re.compile(r"^(\d{1,2}\.\s?\d{1,2}\.\s?)(\d{2})$")

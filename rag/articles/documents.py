@@ -151,7 +151,7 @@ def _bytes(package: zipfile.ZipFile, name: str, most: int) -> bytes:
     try:
         with package.open(name) as file:
             data = file.read(most + 1)
-    except (KeyError, zipfile.BadZipFile, RuntimeError, OSError, EOFError, NotImplementedError, zlib.error) as error:
+    except (KeyError, ValueError, zipfile.BadZipFile, RuntimeError, OSError, EOFError, zlib.error) as error:
         said = str(error).strip("'\"")
         raise ArticleError(f"The file is broken: {said}.", "Open it in its program and save it again.") from error
     if len(data) > most:

@@ -119,8 +119,8 @@ def _single_bytes(data: bytes) -> str:
     return str(best)
 
 
-#: The encodings that browsers know (WHATWG Encoding, section 4.2) and texts still come in; a guess among all that Python
-#: knows takes Polish and Turkish for Lithuanian.
+#: The encodings that browsers know (WHATWG Encoding, section 4.2) and texts still come in; a guess among all those that
+#: Python knows takes Polish and Turkish for Lithuanian.
 _COMMON = (
     "cp1250 iso8859_2 cp1251 koi8_r cp1253 cp1254 cp1255 cp1256 cp1258 cp874 gb18030 big5 cp932 euc_jp cp949 mac_roman"
 ).split()

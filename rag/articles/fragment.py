@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+
+from rag.articles.blocks import is_hidden
 
 _BREAKS = (
     "p br div li h1 h2 h3 h4 h5 h6 blockquote tr ul ol table figure figcaption section article header footer pre"
     " hr dt dd"
 ).split()
 _UNSEEN = ("script", "style", "template", "noscript", "iframe", "object", "svg", "math", "title", "textarea", "select")
-_HIDDEN = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|font-size\s*:\s*0(?![.\d]))", re.I)
 #: Characters that are looked at.
 _MOST_MARKUP = 5_000_000
 
@@ -30,16 +30,21 @@ def strip_html(markup: str) -> str:
     except (ParserError, ValueError, AssertionError):
         return ""
     for element in list(root.iter()):
-        unseen = not isinstance(element.tag, str) or element.tag in _UNSEEN or _is_hidden(element)
+        unseen = not isinstance(element.tag, str) or element.tag in _UNSEEN or is_hidden(element)
         if unseen and element.getparent() is not None:
             element.drop_tree()
     for element in root.iter(*_BREAKS):
-        element.tail = "\n" + (element.tail or "")
+        element.tail = "\n" + _clean(element.tail)
         if element.tag != "br" and element is not root:
-            element.text = "\n" + (element.text or "")
+            element.text = "\n" + _clean(element.text)
     for element in root.iter("td", "th"):
-        element.tail = " " + (element.tail or "")
+        element.tail = " " + _clean(element.tail)
     return _LINES.sub("\n", str(root.text_content())).strip("\n")
+
+
+def _clean(text: str | None) -> str:
+    """What an entity such as &#x1F; became, which lxml gives but does not take."""
+    return _CONTROL.sub(" ", text or "")
 
 
 def bounded_tags(markup: str) -> str:
@@ -52,9 +57,3 @@ _MOST_ATTRIBUTES = 500
 _XML_DECLARATION = re.compile(r"^\s*(?:<\?xml[^>]*\?>|<!doctype[^>]*>|\s)*", re.I)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 _LINES = re.compile(r"\n[ \t\r]*(?:\n[ \t\r]*)+")
-
-
-def _is_hidden(element: Any) -> bool:
-    if element.get("hidden") is not None or element.get("aria-hidden") == "true":
-        return True
-    return bool(_HIDDEN.search(element.get("style") or ""))

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from rag.articles.assemble import is_url
+from rag.articles.extraction import CUT
 from rag.articles.kinds import ARCHIVES, READ, SUFFIXES, kind_of_answer, sniffed, suffix_of
 from rag.articles.reading import SUMMARY_ONLY, Follow, Source, is_summary
 from rag.articles.visitor import DELAY, Visitor
@@ -54,6 +55,28 @@ def load(
     Yields:
         Articles with clean text, and a Refusal with reason and next step for each input that gave none.
     """
+    undated = total_read = 0
+    for item in _load(inputs, allow_private_urls, max_bytes, most_pages, delay, cache, note, progress):
+        if isinstance(item, Article):
+            total_read += 1
+            undated += item.published is None
+            if CUT in item.notes:
+                note(f"{item.id}: {CUT}")
+        yield item
+    if undated:
+        note(f"Undated: {undated} of {total_read} articles.")
+
+
+def _load(
+    inputs: Sequence[str | Path],
+    allow_private_urls: bool,
+    max_bytes: int,
+    most_pages: int,
+    delay: float,
+    cache: Path | None,
+    note: Callable[[str], None],
+    progress: Callable[[Progress], None],
+) -> Iterator[Article | Refusal]:
     visitor = Visitor(allow_private=allow_private_urls, max_bytes=max_bytes, cache=cache, delay=delay)
     plan = [step for given in inputs for step in _plan(given, note)]
     total, done = sum(step.size for step in plan if isinstance(step, _File)), 0

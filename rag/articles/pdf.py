@@ -11,7 +11,8 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from io import BytesIO
 from statistics import median
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 from rag.articles import lexicon, ocr
 from rag.articles.assemble import make_article
 from rag.articles.clean import clean, normalise
+from rag.articles.dates import days_in
 from rag.articles.layout import Line, Word, lines_in_order
 from rag.articles.reading import Entry, Source
 from rag.articles.worker import tick
@@ -31,6 +33,12 @@ STAMP = 20
 #: Lines of a page that its head or its foot may have.
 _EDGE = 4
 _ENDS = re.compile(r"[.!?…:;。！？][\"'’”)\]»]*$")
+#: Titles that programs give: "Microsoft Word - draft3.docx", "Untitled-1", "Layout_2".
+_WORKING = re.compile(
+    r"\.(?:docx?|odt|rtf|txt|pdf|indd|qxd|pub|tex|dvi|e?ps|xlsx?|pptx?|html?|pages)\b|^(?:microsoft|untitled|document\d"
+    r"|layout|slide|print|scan)\b|_\w*_|\b(?:draft|final|version|v)[ _-]?\d",
+    re.I,
+)
 _BULLET = re.compile(r"^[•*·▪‣◦■●–-]\s+\S")
 
 
@@ -54,7 +62,7 @@ class Paragraph:
 class _Page:
     lines: list[Line] = field(default_factory=list)
     height: float = 0.0
-    width: float = 0.0
+    typed: bool = False
 
 
 def read(source: Source) -> Iterator[Entry]:
@@ -68,8 +76,9 @@ def _article(source: Source) -> Article:
     except (ArticleError, MemoryError):
         raise
     except Exception as error:  # a damaged PDF makes its reader raise nearly anything
-        said = " ".join(str(error).split())[:120] or type(error).__name__
+        said = " ".join(str(error).split())[:120].rstrip(".?! ") or type(error).__name__
         raise ArticleError(f"The PDF is broken: {said}.", "Open it in a viewer and save it again.") from error
+    masthead = _masthead_day(pages)
     dropped = _drop_furniture(pages)
     if dropped:
         notes.append(f"Left out: {dropped} lines that repeat at the head or foot of pages.")
@@ -83,14 +92,24 @@ def _article(source: Source) -> Article:
         cleaned, source.origin, source.id, meta=meta, url=source.url or None,
         blocks=[(p.text, p.role) for p in paragraphs], pages=_offsets(cleaned.text, starts), notes=notes,
     )  # fmt: skip
-    return _dated(article, info)
+    return _dated(article, masthead, info)
 
 
-def _dated(article: Article, info: dict[str, Any]) -> Article:
-    """The day on which the file was made, where its text names none: it may be years after the article."""
-    from dataclasses import replace
-    from datetime import date
+def _masthead_day(pages: list[_Page]) -> date | None:
+    """The one day that short lines at the head of the first page name, as mastheads do."""
+    first = next((page for page in pages if page.lines), None)
+    if first is None or first.typed:
+        return None
+    lines = [line.text for line in first.lines[:_EDGE] if line.bottom < 0.12 * first.height]
+    days = {day for text in lines if len(text) < 120 and not _ENDS.search(text) for day in days_in(text)}
+    return days.pop() if len(days) == 1 else None
 
+
+def _dated(article: Article, masthead: date | None, info: dict[str, Any]) -> Article:
+    """The day of the masthead or the one on which the file was made, where the text names none; the latter may be years
+    after the article."""
+    if article.published is None and masthead:
+        return replace(article, published=masthead, dated_by="text")
     made = re.match(r"(?:D:)?(\d{4})(\d\d)(\d\d)", str(info.get("CreationDate") or ""))
     if article.published or not made:
         return article
@@ -128,7 +147,7 @@ def _pages(source: Source) -> tuple[list[_Page], dict[str, Any], list[str]]:
         for page in document.pages[:MOST_PAGES]:
             tick(len(source.data))
             number = len(pages) + 1
-            found = _Page(height=float(page.height), width=float(page.width))
+            found = _Page(height=float(page.height))
             try:
                 words = _words(page)
                 scan = len(words) < STAMP and bool(page.images)
@@ -137,7 +156,7 @@ def _pages(source: Source) -> tuple[list[_Page], dict[str, Any], list[str]]:
                     text = ocr.recognise(source.data, number - 1) if words or page.images else ""
                     if text.strip():
                         recognised.append(number)
-                        found.lines = _typed(text)
+                        found.lines, found.typed = _typed(text, " ".join(word.text for word in words)), True
                 else:
                     found.lines = lines_in_order(words, _tables(page))
                 page.close()
@@ -209,12 +228,13 @@ def _tables(page: Any) -> list[tuple[tuple[float, float, float, float], list[str
     return found
 
 
-def _typed(text: str) -> list[Line]:
-    """Recognised text as lines; a blank line ends a paragraph."""
+def _typed(text: str, stamp: str) -> list[Line]:
+    """Recognised text as lines, without those of a stamp that is there as text; a blank line ends a paragraph."""
     lines, top = [], 0.0
     for raw in text.split("\n"):
         top += 12
-        if line := " ".join(raw.split()):
+        line = " ".join(raw.split())
+        if line and line not in stamp:
             lines.append(Line(line, 0, 6.0 * len(line), top, top + 10, 10.0))
     return lines
 
@@ -224,10 +244,7 @@ def _drop_furniture(pages: list[_Page]) -> int:
     filled = [page for page in pages if page.lines]
     if len(filled) < 2:
         return 0
-    heads = [
-        [(_key(line), line) for line in page.lines[:_EDGE] + page.lines[_EDGE:][-_EDGE:] if _at_edge(line, page)]
-        for page in filled
-    ]
+    heads = [[(_key(line), line) for line in _edges(page)] for page in filled]
     count = Counter(key for head in heads for key in {key for key, _ in head})
     dropped = 0
     for page, head in zip(filled, heads, strict=True):
@@ -241,8 +258,23 @@ def _key(line: Line) -> str:
     return re.sub(r"\s+", " ", re.sub(r"\d+", "#", line.text)).strip().casefold()
 
 
-def _at_edge(line: Line, page: _Page) -> bool:
-    return line.role is None and (line.bottom < 0.12 * page.height or line.top > 0.88 * page.height)
+def _edges(page: _Page) -> list[Line]:
+    """The lines at the head and the foot of a page that a gap or another size of type parts from the rest."""
+    if page.typed:
+        return []
+    found = []
+    lines = page.lines
+    steps = [b.top - a.top for a, b in itertools.pairwise(lines) if 0 < b.top - a.top < 4 * a.size]
+    usual = median(steps) if steps else 0.0
+    for run in (lines[: _EDGE + 1], lines[: -_EDGE - 2 : -1]):
+        parted = 0
+        for n, (line, inner) in enumerate(itertools.pairwise(run), 1):
+            if line.role or not (line.bottom < 0.12 * page.height or line.top > 0.88 * page.height):
+                break
+            if abs(inner.top - line.top) > 1.4 * usual or abs(inner.size - line.size) > 0.1 * line.size:
+                parted = n
+        found += run[:parted]
+    return found
 
 
 def _paragraphs(pages: list[_Page]) -> tuple[list[Paragraph], list[list[str]]]:
@@ -313,16 +345,13 @@ def _is_new(
 
 
 def _title(given: str, paragraphs: list[Paragraph]) -> str:
-    """The title the file names, if the text bears it out ("Microsoft Word - draft3.docx" it does not), else the
-    largest heading at the top."""
+    """The title the file names unless it is a working title or words that the text does not know, else the largest
+    heading at the top."""
     top = paragraphs[:12]
     words = set(re.findall(r"\w+", " ".join(p.text for p in paragraphs[:40]).casefold()))
     mine = re.findall(r"\w+", normalise(given).casefold())
-    if (
-        len(mine) >= 2
-        and sum(word in words for word in mine) >= 0.6 * len(mine)
-        and not re.search(r"\.\w{2,5}$", given)
-    ):
+    borne_out = sum(word in words for word in mine) >= 0.6 * len(mine)
+    if len(mine) >= 2 and not _WORKING.search(given) and (borne_out or len(mine) >= 3):
         return " ".join(given.split())
     heads = [p for p in top if p.role == "heading" and p.page == 0 and 8 <= len(p.text) <= 200]
     return max(heads, key=lambda p: p.size).text if heads else ""
@@ -331,14 +360,16 @@ def _title(given: str, paragraphs: list[Paragraph]) -> str:
 def _offsets(text: str, starts: Sequence[Sequence[str]]) -> list[int]:
     """Where each page begins in the cleaned text: at the first of its paragraphs that is still there."""
     offsets: list[int] = []
-    at = 0
+    at = after = 0
     for page, mine in enumerate(starts):
         # Without the first word, which may have been joined to the last one of the page before.
         tails = [normalise(start)[:80].partition(" ")[2][:50] for start in mine[:20]]
-        places = [place for tail in tails if len(tail) > 3 and (place := text.find(tail, at)) >= 0][:3]
-        if page and places:
-            # To the beginning of the word before.
-            at = text.rfind(" ", 0, max(min(places) - 1, 0)) + 1 if min(places) else 0
-            at = max(at, text.rfind("\n", 0, max(min(places) - 1, 0)) + 1, offsets[-1])
+        places = [place for tail in tails if len(tail) > 3 and (place := text.find(tail, after)) >= 0][:3]
+        if places:
+            first = min(places)
+            after = first + 1
+            if page:  # to the beginning of the word before
+                before = max(first - 1, 0)
+                at = max(text.rfind(" ", 0, before) + 1, text.rfind("\n", 0, before) + 1, at)
         offsets.append(at)
     return offsets

@@ -20,6 +20,8 @@ _KEYS = frozenset(
     "title headline source date published published_at author authors url link tags lang language".split()
 )
 _YAML = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$", re.S | re.M)
+#: A line drawn across a plain text.
+_RULE = re.compile(r"^[ \t]*([-=_*~])\1{2,}[ \t]*$", re.M)
 _PLAIN_PAIR = re.compile(r"\w[\w -]*:[ \t]+[^\s\[\]{}&*!|>'\"%@`#-].*$")
 _TOML = re.compile(r"\+\+\+[ \t]*\n(.*?)^\+\+\+[ \t]*$", re.S | re.M)
 
@@ -39,8 +41,9 @@ def _article(source: Source) -> Article:
         body = "\n\n".join(block for block, _ in blocks)
         if not title and blocks and blocks[0][1] == "heading":
             title = blocks[0][0]
-    elif not title:
-        title = _heading(body)
+    else:
+        body = _RULE.sub("", body)
+        title = title or _heading(body)
     return make_article(clean(body, title), source.origin, source.id, meta=meta, url=source.url or None, blocks=blocks)
 
 

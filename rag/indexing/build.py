@@ -35,6 +35,8 @@ COMMIT_PASSAGES = 500
 READ_AHEAD = 50_000_000
 #: Passages embedded in one go.
 EMBED_PASSAGES = 256
+#: Passages of a long article that are embedded and kept in one go: a few seconds' work.
+PIECE_PASSAGES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,8 +351,8 @@ class _Run:
         if len(passages) < 2 * EMBED_PASSAGES:
             return self.embedder.encode_spans(texts, spans)
         rows, parts = [], []
-        for at in range(0, len(passages), EMBED_PASSAGES):
-            piece = slice(at, at + EMBED_PASSAGES)
+        for at in range(0, len(passages), PIECE_PASSAGES):
+            piece = slice(at, at + PIECE_PASSAGES)
             found = self._unfinished.encoded(self.embedder, texts[piece], spans[piece])
             rows.append(found[0])
             parts += found[1]

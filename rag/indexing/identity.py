@@ -14,6 +14,8 @@ from rag.types import Article
 #: Least share, in [0, 1], of the shorter text's runs of five words that two versions have in common. Of 171 pairs of
 #: articles on the same few subjects the most alike have .06, and texts half of which was written anew at least .33.
 ALIKE = 0.2
+#: How the origin begins of what came through the page.
+UPLOAD = "upload://"
 
 
 def alike(one: str, other: str) -> bool:
@@ -49,13 +51,25 @@ class Identity:
         there = self._at.get(key, "") if key else ""
         if there and there != article.id and there in self._known and self._is_version(article, there):
             article = replace(article, id=there)
-        elif (known := self._known.get(article.id)) and known[1] != article.origin and known[0] != article.content_hash:
-            old = self._stored(article.id)
-            if old is not None and not self._succeeds(article, old):
-                article = replace(article, id=f"{article.id}~{_short(article.origin)}")
+        elif (known := self._known.get(article.id)) and known[0] != article.content_hash:
+            uploaded = article.origin.startswith(UPLOAD)  # whose name says nothing about where it lay
+            if known[1] != article.origin or uploaded:
+                article = self._apart(article, uploaded)
         if key:
             self._at.setdefault(key, article.id)
         return article
+
+    def _apart(self, article: Article, uploaded: bool) -> Article:
+        """The article as it is when it succeeds the one that has its id, else under its own id or a sibling's."""
+        old = self._stored(article.id)
+        if old is None or self._succeeds(article, old):
+            return article
+        own = f"{article.id}~{_short(article.origin + article.content_hash if uploaded else article.origin)}"
+        if own not in self._known and uploaded:
+            siblings = [id_ for id_ in self._known if id_.startswith(f"{article.id}~")]
+            versions = (id_ for id_ in siblings if (old := self._stored(id_)) and alike(old.text, article.text))
+            own = next(versions, own)
+        return replace(article, id=own)
 
     def _is_version(self, article: Article, there: str) -> bool:
         """One address from two places is one article; in one feed it may be the entries of a live blog."""
@@ -71,6 +85,8 @@ class Identity:
         if not _is_named_after_file(old):
             same_outlet = bool(article.source) and article.source == old.source
             return same_outlet or article.title == old.title or alike(article.text, old.text)
+        if old.origin.startswith(UPLOAD):
+            return alike(article.text, old.text)
         if "://" in old.origin or Path(old.origin).exists():
             return False
         # The file was moved, renamed or saved in another kind.
@@ -84,12 +100,13 @@ def is_older(article: Article, old: Article) -> bool:
 
 def _is_named_after_file(article: Article) -> bool:
     """Whether the id is no more than the name of the file, with a number where it holds several articles."""
-    if "://" in article.origin:
+    origin = article.origin.removeprefix(UPLOAD)
+    if "://" in origin:
         return False
     name = article.id.partition("~")[0]
     stem, _, number = name.rpartition(":")
     stem = stem if number.isdigit() else name
-    return f"/{Path(article.origin).with_suffix('').as_posix()}".endswith(f"/{stem}")
+    return f"/{Path(origin).with_suffix('').as_posix()}".endswith(f"/{stem}")
 
 
 def _short(text: str) -> str:

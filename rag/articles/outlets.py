@@ -1,0 +1,114 @@
+"""One outlet is one name, and a title is the title alone."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from rag.articles.clean import key
+from rag.types import Article
+
+_SEPARATOR = re.compile(r"\s+[|–—·•»«›:]+\s+|\s+-+\s+|\s*[|»«›]\s*")
+#: What stands where an outlet's name should and names none.
+_NO_OUTLET = re.compile(
+    r"^(?:copyright|©|hosted|powered by|all rights|home(?:page)?|news|article|website|blog|wordpress|untitled|null|none"
+    r"|unknown|n/?a|admin|index|start(?:seite)?|online|editor(?:ial)?|localhost)\b[\s\d:©.]*$|^(?:copyright|©|https?://|www\.)",
+    re.I,
+)
+_NO_AUTHOR = re.compile(
+    r"^(?:by|von|par|por|admin(?:istrator)?|editor(?:s|ial)?|staff|newsroom|news desk|web ?desk|redaktion|redacci[oó]n"
+    r"|r[ée]daction|unknown|none|null|n/?a|guest|anonymous|author|user|root|webmaster|online|published|posted|updated)$"
+    r"|https?://|www\.|@\S+\.\w|^\W*$|^[\d\W]+$",
+    re.I,
+)
+
+
+def host_of(url: str) -> str:
+    """The host of an address without "www." and the forms for phones; "" where it has none."""
+    try:
+        host = urlsplit(url if "//" in url else f"//{url}").hostname or ""
+    except ValueError:
+        return ""
+    return re.sub(r"^(?:www\d?|m|mobile|amp|edition)\.(?=[^.]+\.)", "", host.lower())
+
+
+def outlet_of(name: str, url: str = "") -> str:
+    """A clean name of an outlet: "" for what is no name, its host for an address."""
+    name = " ".join(name.split()).strip("|–—-·•: ")
+    if re.match(r"https?://|www\.", name, re.I):
+        return host_of(name)
+    if not any(c.isalpha() for c in name) or _NO_OUTLET.match(name) or len(name) > 80:
+        return host_of(url) if url else ""
+    return name.lstrip("@") or name
+
+
+def author_of(name: str, outlet: str = "") -> str:
+    """The names of people in a byline, joined by ", "; "" where there are none."""
+    parts = re.split(r"\s*(?:,|;|\||\band\b|\bund\b|\bet\b|&)\s*", " ".join(name.split()))
+    kept = []
+    for part in parts:
+        part = re.sub(r"^(?:by|von|par|por|written by|text:?)\s+", "", part, flags=re.I).strip(" .–—-")
+        if part and not _NO_AUTHOR.search(part) and key(part) != key(outlet) and len(part) <= 60:
+            kept.append(part)
+    return ", ".join(dict.fromkeys(kept))
+
+
+def title_of(title: str, outlet: str = "", url: str = "", headlines: Iterable[str] = ()) -> str:
+    """A title without the outlet's name: "Quay closes - News Nation" is "Quay closes".
+
+    Only a part that is the outlet's name, its host, or no part of any headline that the page shows goes.
+    """
+    title = " ".join(title.split())
+    host = host_of(url)
+    names = {key(outlet), key(host), key(host.rsplit(".", 1)[0]), key(host).replace(" ", "")} - {""}
+    shown = [key(headline) for headline in headlines]
+    changed = True
+    while changed:
+        changed = False
+        cuts = list(_SEPARATOR.finditer(title))
+        for cut in (*reversed(cuts), *cuts):
+            head, tail = title[: cut.start()].strip(), title[cut.end() :].strip()
+            for rest, part in ((head, tail), (tail, head)):
+                mine = key(part)
+                names_it = mine in names or mine.replace(" ", "") in {name.replace(" ", "") for name in names}
+                if rest and (names_it or (key(rest) in shown and key(title) not in shown)):
+                    title, changed = rest, True
+                    break
+            if changed:
+                break
+    return title
+
+
+def one_name(articles: Iterable[Article], least: int = 2) -> list[Article]:
+    """Articles of one host under one outlet name: the commonest, where at least `least` articles agree on it.
+
+    An article whose outlet is only its host's name takes it too. Names from elsewhere stay: a wire's story on
+    another's pages is the wire's.
+    """
+    articles = list(articles)
+    names: dict[str, Counter[str]] = defaultdict(Counter)
+    for article in articles:
+        host = host_of(article.url or "")
+        if host and article.source and key(article.source) != key(host):
+            names[host][article.source] += 1
+    common = {host: found.most_common(1)[0] for host, found in names.items()}
+    done = []
+    for article in articles:
+        host = host_of(article.url or "")
+        name, times = common.get(host, ("", 0))
+        same = not article.source or key(article.source) in {key(host), key(name)}
+        done.append(replace(article, source=name) if name and times >= least and same else article)
+    return done
+
+
+def same_outlet(asked: str, source: str, url: str | None) -> bool:
+    """Whether what a person typed names an article's outlet, by its name without case or by its host."""
+    wanted = asked.strip()
+    host = host_of(url or "")
+    named = key(wanted).replace(" ", "")
+    if named in {key(source).replace(" ", ""), key(host).replace(" ", "")}:
+        return bool(named)
+    return bool(host) and host_of(wanted) == host
