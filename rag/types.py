@@ -410,6 +410,11 @@ class Candidate:
     span: Citation | None = None
 
 
+#: A sentence or value at least this share as likely as the best one is comparable with it: it may be another version,
+#: or the one of the time that is asked for.
+COMPARABLE = 0.5
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What the hits hold for one query; nothing of it depends on a threshold.
@@ -434,10 +439,15 @@ class Finding:
         return tuple(c for c in self.ranked if c.probability >= threshold)
 
     def versions(self, threshold: float) -> tuple[Version, ...]:
-        """The values that differ and are at least that likely; empty unless two articles give two of them."""
-        likely = tuple(value for value in self.values if value.probability >= threshold)
+        """The values that differ, at least that likely and comparable with the best, the newest account first.
+
+        Empty unless two articles give two of them, and when only the latest or the earliest is asked for.
+        """
+        best = max((value.probability for value in self.values), default=0.0)
+        likely = [value for value in self.values if value.probability >= max(threshold, COMPARABLE * best)]
+        likely.sort(key=lambda value: max(str(c.article.published or "") for c in value.citations), reverse=True)
         articles = {citation.article.id for value in likely for citation in value.citations}
-        return likely if len(likely) > 1 and len(articles) > 1 else ()
+        return tuple(likely) if len(likely) > 1 and len(articles) > 1 and not self.query.order else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.types import FACTOID_KINDS, Candidate, Citation, Claim, Finding, Version
+from rag.types import COMPARABLE, FACTOID_KINDS, Candidate, Citation, Claim, Finding, Version
 
 #: Sentences of an answer: of a factoid, and of an open question.
 MOST, MOST_OPEN = 3, 4
-#: A further sentence is shown when it is more likely than not to answer.
-MORE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +39,11 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
     if finding.probability < threshold:
         return Extract(())
     query = finding.query
-    if query.kind not in FACTOID_KINDS:
+    if query.kind not in FACTOID_KINDS and query.speech != "who":
         chosen = _spread(finding.ranked, MOST_OPEN)
         chosen.sort(key=lambda c: (str(c.citation.article.published or ""), c.citation.article.id, c.citation.start))
         return Extract(tuple(_quote(c.citation, part) for c in chosen))
-    versions = finding.versions(max(threshold, MORE))
+    versions = finding.versions(threshold)
     spans = {(c.citation.article.id, c.citation.start): c.span for c in finding.ranked if c.span}
     if versions:
         voices = [version.citations[0] for version in versions]
@@ -53,7 +51,8 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
         short = tuple(span for span in found if span is not None)
         return Extract(tuple(_quote(voice, part) for voice in voices), short, versions)
     best = finding.ranked[0]
-    chosen = _spread((best, *finding.above(max(threshold, MORE))), MOST, one_per_article=True)
+    near = finding.above(max(threshold, COMPARABLE * best.probability))
+    chosen = _spread((best, *near), MOST, one_per_article=True)
     return Extract(tuple(_quote(c.citation, part) for c in chosen), (best.span,) if best.span else ())
 
 
@@ -73,4 +72,9 @@ def _spread(candidates: Sequence[Candidate], most: int, *, one_per_article: bool
 
 
 def _quote(citation: Citation, part: int) -> Claim:
+    """A sentence as a claim; one that begins with a pronoun after the sentence that says who is meant, if that is next."""
+    inside = citation.passage.sentences
+    at = next((n for n, s in enumerate(inside) if s.start == citation.start), 0)
+    if at and inside[at].antecedent == inside[at - 1].start:
+        citation = Citation(citation.hit, inside[at - 1].start, citation.end)
     return Claim(citation.quote, (citation,), part=part)

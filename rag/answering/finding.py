@@ -23,7 +23,7 @@ from rag.language.speech import is_speaker
 from rag.language.values import days, numbers
 from rag.language.words import content_stems, stem, words
 from rag.resources import resource
-from rag.types import OPEN_KINDS, Candidate, Citation, Finding, Hit, Query, Reading, Sentence
+from rag.types import COMPARABLE, OPEN_KINDS, Candidate, Citation, Finding, Hit, Query, Reading, Sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,13 +114,15 @@ def _shifted(reading: Reading, by: int) -> Reading:
 def find(query: Query, hits: Sequence[Hit], probability: Probability | None = None) -> Finding:
     """Rank the sentences of the hits that may answer (see `eligible`); one that stands in two passages counts once."""
     probability = probability or shipped_probability()
-    rows = eligible(query, quotable(hits))
+    rows = quotable(hits)
     if not rows:
         return Finding(query, tuple(hits), ())
-    values = probability.of(features(query, rows))
+    values = _corrected(rows, _foreign(rows, query, probability.of(features(query, rows)).tolist()))
+    kept = eligible(query, rows, values)
     ranked = [
-        Candidate(Citation(row.hit, row.sentence.start, row.sentence.end), float(p), _span(query, row))
-        for row, p in zip(rows, values, strict=True)
+        Candidate(Citation(row.hit, row.sentence.start, row.sentence.end), values[n], _span(query, row))
+        for n, row in enumerate(rows)
+        if n in kept
     ]
     ranked.sort(key=lambda c: (-c.probability, c.citation.number, c.citation.start))
     if query.order:
@@ -161,25 +163,55 @@ def quotable(hits: Sequence[Hit]) -> list[Row]:
     return list(found.values())
 
 
-def eligible(query: Query, rows: Sequence[Row]) -> list[Row]:
-    """The sentences that may answer at all: of the time that is asked for, of the speaker that is asked for.
+def eligible(query: Query, rows: Sequence[Row], values: Sequence[float]) -> set[int]:
+    """Which sentences may answer: those of the time, and those of the speaker, that the question asks for.
 
-    A sentence is of a time when its article was published then or when it names a day of it. Where no sentence is known
-    to be the speaker's, those that name the speaker are taken. What a correction withdraws answers nothing. A condition
-    that no sentence meets is dropped.
+    A sentence is of a time when its article was published then or when it names a day of it; time words may as well
+    stand in an article ("last weekend"), so the condition holds only where it leaves a sentence that is comparable with
+    the best. Of a speaker are the sentences that report the speaker's words, else those that name the speaker. What a
+    correction withdraws answers nothing.
+
+    Args:
+        values: probability of each sentence.
     """
-    found = [row for row in rows if not row.sentence.withdrawn] or list(rows)
+    found = {n for n, row in enumerate(rows) if not row.sentence.withdrawn} or set(range(len(rows)))
     if query.frame:
-        since, until = query.frame
-        found = [row for row in found if _in_time(row, since or date.min, until or date.max)] or found
+        since, until = query.frame[0] or date.min, query.frame[1] or date.max
+        found = _narrowed(found, {n for n in found if _in_time(rows[n], since, until)}, values)
     if query.speech == "who":
-        return [row for row in found if row.sentence.speaker] or found
+        return _narrowed(found, {n for n in found if rows[n].sentence.speaker}, values)
     if query.speaker:
         speakers = _SEVERAL.split(query.speaker)
-        theirs = [row for row in found if any(_speaks(row.sentence, name) for name in speakers)]
         named = [set(content_stems(name)) for name in speakers]
-        return theirs or [row for row in found if any(n <= set(content_stems(row.text)) for n in named)] or found
+        theirs = {n for n in found if any(_speaks(rows[n].sentence, name) for name in speakers)}
+        about = {n for n in found if any(stems <= set(content_stems(rows[n].text)) for stems in named)}
+        return theirs or about or found
     return found
+
+
+def _narrowed(found: set[int], kept: set[int], values: Sequence[float]) -> set[int]:
+    """What meets a condition, if one of it is comparable with the best of all; else all."""
+    best = max(values[n] for n in found)
+    return kept if any(values[n] >= COMPARABLE * best for n in kept) else found
+
+
+def _corrected(rows: Sequence[Row], values: list[float]) -> list[float]:
+    """The probabilities, a correction taking over that of the sentence which it corrects."""
+    for n, row in enumerate(rows):
+        if row.sentence.right:
+            same = [v for r, v in zip(rows, values, strict=True)
+                    if r.sentence.withdrawn and r.hit.passage.article.id == row.hit.passage.article.id]  # fmt: skip
+            values[n] = max([values[n], *same])
+    return values
+
+
+def _foreign(rows: Sequence[Row], query: Query, values: list[float]) -> list[float]:
+    """The probabilities; of a language that the reader cannot read, no more than the share of the words asked for."""
+    stems = set(content_stems(query.text))
+    for n, row in enumerate(rows):
+        if row.hit.passage.article.language not in {"", "en"}:
+            values[n] = len(stems & set(content_stems(row.text))) / len(stems) if stems else 0.0
+    return values
 
 
 def _speaks(sentence: Sentence, asked: str) -> bool:
@@ -195,13 +227,13 @@ def _in_time(row: Row, since: date, until: date) -> bool:
 
 
 def in_time(ranked: Sequence[Candidate], order: str) -> list[Candidate]:
-    """The newest or oldest of the sentences first, among those at least half as likely as the best; then the others.
+    """The newest or oldest of the sentences first, among those comparable with the best; then the others.
 
     A sentence's day is the one that it names, else that of its article.
     """
     if not ranked:
         return []
-    near = [c for c in ranked if 2 * c.probability >= ranked[0].probability]
+    near = [c for c in ranked if c.probability >= COMPARABLE * ranked[0].probability]
     dated = sorted((c for c in near if _day_of(c)), key=lambda c: _day_of(c) or date.min, reverse=order == "latest")
     return [*dated, *(c for c in near if not _day_of(c)), *ranked[len(near) :]]
 
@@ -265,8 +297,10 @@ def holds(query: Query, text: str) -> bool:
 
 def _span(query: Query, row: Row) -> Citation | None:
     """The reader's words, widened to the whole date, number or list of names that they are part of."""
-    if query.speech == "who" and row.sentence.speaker:
-        return _speaker(row)
+    if row.hit.passage.article.language not in {"", "en"}:
+        return None
+    if query.speech == "who":
+        return _speaker(row) if row.sentence.speaker else None
     if row.sentence.right:
         return Citation(row.hit, *row.sentence.right)
     if row.reading is None or row.reading.start == row.reading.end:

@@ -71,12 +71,14 @@ def _one(query: Query, about: Surroundings) -> Query:
     as_of, frame, order = query.as_of, None, query.order
     time = understand_time(text, query.as_of or about.day, about.newest)
     if time and time.explicit and not (query.since or query.until):
-        text = time.rest if time.order or kind == "count" else text
+        text = time.rest
         order = time.order or ""
         frame = (time.since, time.until) if time.since or time.until else None
         understood.append(f"Understood: {describe(time)}{_as_of(order, about)}.")
         if order == "latest" and as_of is None:
             as_of = about.newest
+    elif time and time.order:
+        order = time.order
     speech = asked_speaker(text)
     query = replace(
         query,

@@ -44,7 +44,7 @@ def values_of(query: Query, ranked: Sequence[Candidate]) -> tuple[Version, ...]:
 def _value(kind: str, candidate: Candidate) -> Number | Day | None:
     """The number or day in the words that answer; None where they hold none, or another kind of thing is asked for."""
     span = candidate.span
-    if span is None or kind not in {"number", "date"}:
+    if span is None or kind not in {"number", "date", "entity"}:
         return None
     sentence = candidate.citation
     start, end = span.start - sentence.start, span.end - sentence.start

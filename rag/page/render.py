@@ -82,17 +82,21 @@ def render_answer(answer: Answer) -> str:
 def _answer(answer: Answer, written: str | None = None) -> str:
     writing = written is not None
     found = cited(answer)
-    return _template("answer.html").render(
-        answer=answer,
-        writing=writing,
-        written=written,
-        short=answer.short if answer.kind == "model" or sure(answer) else (),
-        versions=_newest_first(answer.versions),
-        cited=found,
-        rest=[hit for hit in answer.hits if hit.rank not in found],
-        notes=[on_page(note) for note in answer.notes if note not in answer.query.understood],
-        **_blocks(answer, writing),
-    ).strip()
+    return (
+        _template("answer.html")
+        .render(
+            answer=answer,
+            writing=writing,
+            written=written,
+            short=answer.short if answer.kind == "model" or sure(answer) else (),
+            versions=_newest_first(answer.versions),
+            cited=found,
+            rest=[hit for hit in answer.hits if hit.rank not in found],
+            notes=[on_page(note) for note in answer.notes if note not in answer.query.understood],
+            **_blocks(answer, writing),
+        )
+        .strip()
+    )
 
 
 def _blocks(answer: Answer, writing: bool) -> dict[str, Any]:
@@ -215,9 +219,7 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _pieces(
-    text: str, passage: tuple[int, int], quotes: Sequence[tuple[int, int]]
-) -> Iterable[tuple[str, str]]:
+def _pieces(text: str, passage: tuple[int, int], quotes: Sequence[tuple[int, int]]) -> Iterable[tuple[str, str]]:
     """The text in pieces, cut at every border, each with what it lies in: "quote", "passage" or ""."""
     borders = sorted({0, len(text), *passage, *(n for quote in quotes for n in quote)})
     for start, end in pairwise(borders):
