@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.indexing.store import _TEXT_TABLE
+from rag.indexing.store import SCHEMA
 from rag.language.scripts import plain, search_tokens, terms
 from rag.language.words import content_stems, fold, words
 from rag.retrieval.retriever import match_expression
@@ -80,7 +80,7 @@ TEXTS = {
 )
 def test_a_question_finds_the_text_of_its_language(question: str, row: int) -> None:
     db = sqlite3.connect(":memory:")
-    db.execute(_TEXT_TABLE)
+    db.executescript(SCHEMA)
     for rowid, text in TEXTS.items():
         db.execute(
             "INSERT INTO passages_text (rowid, title, text, terms) VALUES (?, '', ?, ?)",
@@ -97,7 +97,7 @@ def test_a_question_finds_the_text_of_its_language(question: str, row: int) -> N
 @given(st.text())
 def test_any_text_gives_a_sound_expression(text: str) -> None:
     db = sqlite3.connect(":memory:")
-    db.execute(_TEXT_TABLE)
+    db.executescript(SCHEMA)
     if expression := match_expression(text):
         db.execute("SELECT rowid FROM passages_text WHERE passages_text MATCH ?", (expression,)).fetchall()
     assert all(term for term in search_tokens(text).split(" ") if search_tokens(text))
