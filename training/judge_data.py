@@ -126,6 +126,11 @@ class Maker:
             claim = rewrites.reworded(claim, self.rng)
         return rewrites.prefixed(claim, self.rng) if self.rng.random() < 0.07 else claim
 
+    def confusion(self, premise: str, claim: str, group: str, window: tuple[str, ...] = ()) -> Iterator[Pair]:
+        """A right claim with names or numbers of the same premise confused, if it has any."""
+        if wrong := rewrites.confused(premise, claim, self.rng):
+            yield Pair(premise, wrong, UNSUPPORTED, "confused", group, window)
+
     def about(self, doc: Any, premise: str, names: dict[str, set[str]], group: str, window: tuple[str, ...] = (),
               *, wrong: int = 2) -> Iterator[Pair]:  # fmt: skip
         """True and false claims about a sentence that stands in the premise."""
@@ -136,6 +141,7 @@ class Maker:
             picked.append(true[0])
         for kind, claim in picked:
             yield Pair(premise, self.worded(claim), SUPPORTED, kind, group, window)
+        yield from self.confusion(premise, picked[0][1], group, window)
         base = self.rng.choice(picked)[1] if self.rng.random() < 0.5 else doc.text
         parsed = doc if base == doc.text else rewrites.parser()(base)
         for kind, claim in self.chosen(self.false_claims(parsed, names), wrong):
@@ -272,6 +278,7 @@ def question_pairs(examples: list[Example], maker: Maker) -> Iterator[Pair]:
             premise = f"{parts[at - 1]} {premise}"
         origin = example.origin
         yield Pair(premise, maker.worded(said, 0.3), SUPPORTED, f"answer {origin}", example.group)
+        yield from maker.confusion(premise, said, example.group)
         other = _other_answer(example, by_context[example.context], rng)
         if other and (wrong := statement(question, other)):
             yield Pair(premise, maker.worded(wrong, 0.3), UNSUPPORTED, f"other answer {origin}", example.group)

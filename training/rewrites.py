@@ -7,12 +7,14 @@ strings; none knows where the sentence comes from.
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
+from rag.language.names import names
 from rag.language.values import days, numbers
 from training.negatives import OPPOSITE
 
@@ -591,6 +593,44 @@ def other_speaker(doc: Doc, others: dict[str, set[str]], rng: random.Random) -> 
     other = rng.choice(pool)
     replaced = f"{other} said {what}" if who.lower() in _PRONOUNS else doc.text.replace(who, other, 1)
     return tidy(rng.choice([f"{other} said that {what}", f"According to {other}, {what}", replaced]))
+
+
+def confused(premise: str, claim: str, rng: random.Random) -> str | None:
+    """The claim with a name or number taken from another place of the premise, or with two of its names exchanged.
+
+    Every word of such a claim stands in the premise, so that only who did what tells it from a right one.
+    """
+    own = [name for name in names(claim) if name.text in premise]
+    others = [
+        name.text
+        for name in names(premise)
+        if name.text not in claim and not set(name.text.split()) & set(claim.split())
+    ]
+    tries: list[str] = []
+    for one, two in itertools.combinations(own, 2):
+        between = claim[one.end : two.start]
+        if len(between) > 4 and not _LISTED.search(between):
+            tries.append(claim[: one.start] + two.text + between + one.text + claim[two.end :])
+    for name in own:
+        for other in others:
+            near = _between(premise, name.text, other)
+            if near is not None and len(near) > 4 and not _LISTED.search(near):
+                tries.append(claim[: name.start] + other + claim[name.end :])
+    counted = [number for number in numbers(claim) if number.text in premise]
+    spare = [n.text for n in numbers(premise) if n.text not in claim and all(n.amount != o.amount for o in counted)]
+    for number in counted:
+        tries += [claim[: number.start] + other + claim[number.end :] for other in spare]
+    return tidy(rng.choice(tries)) if tries else None
+
+
+_LISTED = re.compile(r"^\s*(?:,|and|or|&|,? ?(?:and|or)|with)\s*(?:the )?$|'s? $|^ \($")
+
+
+def _between(text: str, one: str, other: str) -> str | None:
+    a, b = text.find(one), text.find(other)
+    if a < 0 or b < 0:
+        return None
+    return text[a + len(one) : b] if a < b else text[b + len(other) : a]
 
 
 def unhedged(text: str, rng: random.Random) -> str | None:

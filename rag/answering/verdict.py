@@ -105,18 +105,16 @@ def verdict(
 def conflict(first: str, second: str, judge: Judge) -> bool:
     """Whether two sentences that answer the same question cannot both be true, for any wording.
 
-    True when the judge finds that one contradicts the other, or when they count or date the same thing differently.
+    Where both hold numbers or dates these decide: they count or date the same thing differently, or the same way.
+    Otherwise the judge does, in either direction.
     """
-    judged = judge.judge([(first, second), (second, first)])
-    if max(j.supported for j in judged) >= judge.supports and not (
-        _differing(first, second) or _differing(second, first)
-    ):
+    missing = [_missing_values(first, [second], None), _missing_values(second, [first], None)]
+    if any(differs for found in missing for _, differs in found):
+        return True
+    if (numbers(first) or days(first)) and (numbers(second) or days(second)) and not all(missing):
         return False
-    return max(j.contradicted for j in judged) >= judge.contradicts or _differing(first, second)
-
-
-def _differing(claim: str, premise: str) -> bool:
-    return any(differs for _, differs in _missing_values(claim, [premise], None))
+    judged = judge.judge([(first, second), (second, first)])
+    return max(j.contradicted for j in judged) >= max(judge.contradicts, *(j.supported for j in judged))
 
 
 def _against(premise: str) -> str:
