@@ -1,11 +1,9 @@
 """How fast language models read and write here, and what each way of running them is worth.
 
-    python benchmarks/language_models.py MODEL.gguf ... [--rounds N] [--questions N]
+    python benchmarks/language_models.py MODEL.gguf ... [--rounds N]
 
 For each model: tokens read and written per second without and with llama.cpp's extra weight buffers, and with threads
-that spin while they wait instead of sleeping (each in a process of its own, in turns); how many times the work of an
-answer goes down when the prompt is looked up for what comes next, and whether it stays the same (questions of the
-bundled gold set and a summary of their articles, both ways one after the other); and the work that the kept prefix
+that spin while they wait instead of sleeping (each in a process of its own, in turns), and the work that a kept prefix
 saves at a start. Medians, with the least and the most. Work is in seconds of all cores together: it hardly depends on
 what else runs, as wall time does. Compare figures of one run only: both differ from machine to machine.
 """
@@ -23,9 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.evaluation.gold import read_gold
 from rag.models.generator import Message
-from rag.models.llama import LOOK_UP, LlamaGenerator
+from rag.models.llama import LlamaGenerator
 from rag.resources import resource
 
 #: Extra buffers, and how often a waiting thread looks before it sleeps (300,000 is OpenMP's default).
@@ -69,52 +66,6 @@ def rates(path: Path, rounds: int) -> None:
             print(f"{name:17} never ran to its end within {LIMIT} s")
 
 
-def prompts(count: int) -> list[list[Message]]:
-    """Questions of the gold set over their own articles, and for each a summary of these."""
-    system = (resource("prompts") / "system.txt").read_text(encoding="utf-8").strip()
-    made: list[list[Message]] = []
-    for item in read_gold(resource("eval", "gold", "briefs.jsonl")):
-        names = [evidence.article for evidence in item.evidence][:3]
-        if len(names) < 2 or len(made) >= 2 * count:
-            continue
-        shown = "\n\n".join(
-            (resource("samples", "briefs") / f"{name}.md").read_text(encoding="utf-8") for name in names
-        )
-        for asked in (item.question, "Summarise these articles in three short sentences."):
-            made.append(
-                [{"role": "system", "content": system}, {"role": "user", "content": f"{shown}\n\nQuestion: {asked}"}]
-            )
-    return made
-
-
-def write(generator: LlamaGenerator, messages: list[Message]) -> tuple[str, float]:
-    """An answer, and the work of writing it, once the prompt is read."""
-    list(generator.stream(messages, max_tokens=1))
-    started = time.process_time()
-    return "".join(generator.stream(messages, max_tokens=96)), time.process_time() - started
-
-
-def lookup(path: Path, count: int, most: list[int]) -> None:
-    """Print how much less work an answer is with look-up than without, pair by pair."""
-    arms = {n: LlamaGenerator(path, context_tokens=3072, lookup=n) for n in (0, *most)}
-    ratios: dict[int, list[float]] = {n: [] for n in most}
-    same = dict.fromkeys(most, 0)
-    for turn, messages in enumerate(prompts(count)):
-        # The order of the arms turns.
-        order = list(arms)[turn % len(arms) :] + list(arms)[: turn % len(arms)]
-        found = {n: write(arms[n], messages) for n in order}
-        for n in most:
-            ratios[n].append(found[0][1] / found[n][1])
-            same[n] += found[n][0] == found[0][0]
-    for n in most:
-        print(
-            f"look-up of {n:2}     work of writing goes down {spread(ratios[n])} times, geometric mean "
-            f"{np.exp(np.mean(np.log(ratios[n]))):.2f}; the same answer in {same[n]} of {len(ratios[n])}"
-        )
-    for generator in arms.values():
-        generator.close()
-
-
 def prefix(path: Path, rounds: int) -> None:
     """Print the work of preparing the standing part, computed and taken from disk."""
     system = (resource("prompts") / "system.txt").read_text(encoding="utf-8").strip()
@@ -137,15 +88,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", type=Path, nargs="+")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--questions", type=int, default=6, help="Each gives two prompts; 0 leaves the look-up out.")
-    parser.add_argument("--lookup", type=int, nargs="+", default=[LOOK_UP], help="Most tokens tried at once.")
     options = parser.parse_args()
     for path in options.models:
         print(f"== {path.name}", flush=True)
         rates(path, options.rounds)
         prefix(path, options.rounds)
-        if options.questions:
-            lookup(path, options.questions, options.lookup)
         sys.stdout.flush()
 
 

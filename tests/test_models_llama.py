@@ -18,7 +18,7 @@ from tiny_gguf import CONTEXT, DIM, HEADS, HIDDEN, LAYERS, VOCAB, weights, write
 from rag.errors import InputError, ModelBroken, ModelCrashed, ModelError, ModelMissing
 from rag.models.catalogue import embedded_path
 from rag.models.generator import Message
-from rag.models.llama import LlamaGenerator, check_gguf, look_up, requantise
+from rag.models.llama import LlamaGenerator, check_gguf, requantise
 from rag.models.machine import cores
 from rag.models.probe import Probe, _better, _key, _Took, _winner, probe
 
@@ -267,24 +267,6 @@ def test_the_standing_part_is_computed_once_and_kept(tiny_gguf: Path, tmp_path: 
     with pytest.raises(InputError, match="standing part"):
         nowhere.prepare([{"role": "system", "content": "x" * 600}])
     nowhere.close()
-
-
-def test_what_stood_before_is_looked_up() -> None:
-    assert look_up([1, 2, 3, 4, 9, 2, 3], 8) == [4, 9, 2, 3]
-    assert look_up([1, 2, 3, 4, 2, 3, 5, 2, 3], 1) == [5]
-    assert look_up([7, 2, 3, 4, 1, 2, 3, 5, 7, 2, 3], 2) == [4, 1]
-    assert look_up([1, 2, 3], 8) == look_up([5], 8) == look_up([], 8) == []
-
-
-def test_looking_up_changes_no_answer(tiny_gguf: Path, tiny: LlamaGenerator) -> None:
-    """A grammar makes the model repeat its prompt, so guesses are right, half right and wrong."""
-    plain = LlamaGenerator(tiny_gguf, lookup=0)
-    asks: list[Message] = [{"role": "user", "content": "the talks in Doha, the talks in Oslo, the talks in Doha"}]
-    for grammar in (None, 'root ::= ("the talks in Doha. " | "the talks in Oslo; "){3}\n'):
-        assert "".join(tiny.stream(asks, grammar=grammar, max_tokens=80)) == "".join(
-            plain.stream(asks, grammar=grammar, max_tokens=80)
-        )
-    plain.close()
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,6 @@ _LOG: deque[str] = deque(maxlen=20)
 _KEEP: list[Any] = []
 #: Tokens tried against the grammar after the likeliest, before the whole vocabulary is.
 _SECOND_TRY = 64
-#: Most tokens that are tried at once while an answer is written (benchmarks/language_models.py).
-LOOK_UP = 8
 #: Most tokens read at once.
 _BATCH = 512
 
@@ -47,7 +45,6 @@ class LlamaGenerator:
         extra_buffers: llama.cpp's repacked weight buffers; faster where they work, see rag/models/probe.py.
         states: folder to keep in what `prepare` computed; None keeps it in memory alone.
         read_rate, write_rate: as measured; 0 when they were not.
-        lookup: most tokens tried at once, see `look_up`; 0 writes one after the other.
 
     Raises:
         ModelMissing: there is no such file.
@@ -65,7 +62,6 @@ class LlamaGenerator:
         states: Path | None = None,
         read_rate: float = 0.0,
         write_rate: float = 0.0,
-        lookup: int = LOOK_UP,
     ) -> None:
         check_gguf(path)
         import llama_cpp
@@ -100,13 +96,9 @@ class LlamaGenerator:
         self._closed = Event()
         self._held: list[int] = []  # tokens in the context
         self._batch = _BATCH
-        self._lookup = lookup
         self._prefixes: list[tuple[list[int], bytes]] = []
         self._kept_states = KeptStates(states, path, extra_buffers) if states else None
         self._vocab = llama_cpp.llama_model_get_vocab(self._llama.model)
-        self._is_recurrent = llama_cpp.llama_model_is_recurrent(self._llama.model) or (
-            llama_cpp.llama_model_is_hybrid(self._llama.model)
-        )
         self.name = name or self._llama.metadata.get("general.name") or path.stem
 
     def set_speed(self, *, threads: int, read_threads: int, batch: int) -> None:
@@ -213,14 +205,14 @@ class LlamaGenerator:
             self._check_open()
             self._forget()
             self._read(list(tokens))
-            return np.array(self._logits(-1))
+            return np.array(self._logits())
 
     def write_blindly(self, count: int) -> None:
         """Go on by so many tokens one by one, whatever they say; to measure how long it takes."""
         with self._lock:
             self._check_open()
             for _ in range(count):
-                self._eval([_likeliest(self._logits(-1))])
+                self._eval([_likeliest(self._logits())])
 
     def close(self) -> None:
         """See `Generator.close`. Streams that are open end with an error that says so."""
@@ -247,7 +239,7 @@ class LlamaGenerator:
         try:
             if not self._read(tokens, halted):
                 return
-            for token in self._write(tokens, chooser):
+            for token in self._write(chooser):
                 if self._lib.llama_vocab_is_eog(self._vocab, token):
                     break
                 raw = self._llama.detokenize([token], prev_tokens=tokens[-1:] + written)
@@ -280,46 +272,25 @@ class LlamaGenerator:
             self._eval(tokens[start : start + self._batch])
         return True
 
-    def _write(self, tokens: list[int], choose: _Chooser) -> Iterator[int]:
-        """Token after token; what the text before suggests is tried several at a time, and kept as far as it is right.
-
-        Prompt lookup decoding: an answer about a text repeats its words, and checking some tokens at once costs
-        little more than writing one.
-        """
-        token, last = choose(self._logits(-1)), list(tokens)
+    def _write(self, choose: _Chooser) -> Iterator[int]:
+        """Token after token, from what the context holds."""
+        token = choose(self._logits())
         while True:
             yield token
-            last.append(token)
-            guesses = self._guess(last)
-            self._eval([token, *guesses], all_logits=True)
-            right = 0
-            token = choose(self._logits(0))
-            while right < len(guesses) and guesses[right] == token:
-                yield token
-                last.append(token)
-                right += 1
-                token = choose(self._logits(right))
-            if right < len(guesses):
-                self._cut(len(self._held) - len(guesses) + right)
+            self._eval([token])
+            token = choose(self._logits())
 
-    def _guess(self, tokens: list[int]) -> list[int]:
-        """What followed the last tokens where they stood before; empty where they did not, or cannot be taken back."""
-        room = self.context_tokens - len(tokens)
-        if not self._lookup or self._is_recurrent or room < 1:
-            return []
-        return look_up(tokens, self._lookup)[:room]
-
-    def _eval(self, tokens: list[int], *, all_logits: bool = False) -> None:
+    def _eval(self, tokens: list[int]) -> None:
         batch = self._llama._batch
-        batch.set_batch(batch=tokens, n_past=len(self._held), logits_all=all_logits)
+        batch.set_batch(batch=tokens, n_past=len(self._held), logits_all=False)
         self._llama._ctx.decode(batch)
         self._held += tokens
 
-    def _logits(self, row: int) -> NDArray[np.single]:
-        """Logits of a row of the last batch, float32 (vocabulary,); a view that the next batch overwrites."""
+    def _logits(self) -> NDArray[np.single]:
+        """Logits after the last token, float32 (vocabulary,); a view that the next batch overwrites."""
         import numpy as np
 
-        pointer = self._lib.llama_get_logits_ith(self._llama.ctx, row)
+        pointer = self._lib.llama_get_logits_ith(self._llama.ctx, -1)
         return np.ctypeslib.as_array(pointer, shape=(self._lib.llama_vocab_n_tokens(self._vocab),))
 
     def _cut(self, keep: int) -> bool:
@@ -407,19 +378,6 @@ class LlamaGenerator:
             tokens += self._llama.tokenize(before.encode(), add_bos=False, special=True)
             tokens += self._llama.tokenize(message["content"].encode(), add_bos=False, special=False)
         return tokens + list(self._llama.tokenize(prompt.encode(), add_bos=False, special=True))
-
-
-def look_up(tokens: Sequence[int], most: int, longest: int = 3, shortest: int = 2) -> list[int]:
-    """What followed the last tokens where they stood before, at most so many; the longest and latest place counts.
-
-    Prompt lookup decoding, https://github.com/apoorvumang/prompt-lookup-decoding.
-    """
-    for size in range(min(longest, len(tokens) - 1), shortest - 1, -1):
-        tail = list(tokens[-size:])
-        for start in range(len(tokens) - size - 1, -1, -1):
-            if tokens[start] == tail[0] and list(tokens[start : start + size]) == tail:
-                return list(tokens[start + size : start + size + most])
-    return []
 
 
 def _same(first: Sequence[int], second: Sequence[int]) -> int:
