@@ -385,7 +385,7 @@ class Version:
     """One side of a disagreement: a value and the citations that give it.
 
     Attributes:
-        probability: in [0, 1], of the best of its sentences.
+        probability: in [0, 1], of the best of its sentences, each taken alone.
         withdrawn: whether a correction withdrew it.
     """
 
@@ -402,12 +402,15 @@ class Candidate:
     Attributes:
         citation: the whole sentence.
         probability: in [0, 1], that it answers the query; calibrated, see models/probability.
+        alone: the same if no other sentence were better; what is comparable is told by it, since several accounts of
+            one thing take probability from each other.
         span: its words that answer, as the reader reads them; None when it reads none.
     """
 
     citation: Citation
     probability: float
     span: Citation | None = None
+    alone: float = 0.0
 
 
 #: A sentence or value at least this share as likely as the best one is comparable with it: it may be another version,
@@ -434,9 +437,10 @@ class Finding:
         """That of the best sentence."""
         return self.ranked[0].probability if self.ranked else 0.0
 
-    def above(self, threshold: float) -> tuple[Candidate, ...]:
-        """The sentences whose probability is at least `threshold`, best first."""
-        return tuple(c for c in self.ranked if c.probability >= threshold)
+    def comparable(self, threshold: float) -> tuple[Candidate, ...]:
+        """The best sentence and those that, taken alone, are comparable with it and at least `threshold` likely."""
+        best = self.ranked[0].alone if self.ranked else 0.0
+        return tuple(c for n, c in enumerate(self.ranked) if n == 0 or c.alone >= max(threshold, COMPARABLE * best))
 
     def versions(self, threshold: float) -> tuple[Version, ...]:
         """The values that differ, at least that likely and comparable with the best, the newest account first.

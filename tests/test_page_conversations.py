@@ -31,17 +31,32 @@ def test_what_was_saved_is_loaded_whole(answers: tuple[Answer, ...], tmp_path: P
     saved = keep.save(Conversation(answers=answers))
     assert as_kept(keep.load(saved.id)) == as_kept(saved)
     assert saved.answers == answers
-    assert keep.save(saved.cut(1)).id == saved.id
-    assert as_kept(keep.load(saved.id)) == as_kept(saved.cut(1))
     assert [c.title for c in keep.recent()] == ["How long is the border?"]
 
 
 def test_an_empty_conversation_is_not_kept(answers: tuple[Answer, ...], tmp_path: Path) -> None:
     keep = Conversations(tmp_path)
-    saved = keep.save(Conversation(answers=answers))
-    keep.save(saved.cut(0))
-    assert keep.load(saved.id) is None
+    assert keep.save(Conversation()).id == ""
     assert keep.recent() == []
+
+
+def test_two_tabs_on_one_conversation_lose_no_turn(answers: tuple[Answer, ...], tmp_path: Path) -> None:
+    keep = Conversations(tmp_path)
+    both = keep.save(Conversation(answers=answers[:1]))
+    keep.append(both, answers[1])
+    assert [a.question for a in keep.append(both, answers[0]).answers] == [
+        answers[0].question, answers[1].question, answers[0].question,
+    ]  # fmt: skip
+    keep.delete(both.id)
+    assert keep.append(both, answers[1]).answers == answers, "what was deleted meanwhile is kept anew"
+
+
+def test_a_branch_leaves_the_conversation_as_it_is(answers: tuple[Answer, ...], tmp_path: Path) -> None:
+    keep = Conversations(tmp_path)
+    whole = keep.save(Conversation(answers=answers))
+    branch = keep.append(whole.branch(1), answers[0])
+    assert branch.id != whole.id
+    assert as_kept(keep.load(whole.id)) == as_kept(whole)
 
 
 def test_damaged_files_are_passed_over(answers: tuple[Answer, ...], tmp_path: Path) -> None:

@@ -78,7 +78,9 @@ def test_unsure_words_have_no_headline() -> None:
 
 def test_words_of_a_model_that_all_failed_stand_below_the_articles_own() -> None:
     wrong = Claim("It has 9 islands.", (ISLANDS,), "contradicted", 0.1, ("9 is not in [2]",))
-    tree = html.fromstring(render_answer(answer(kind="model", claims=(wrong,), extracts=(Claim("It has 3.", (ISLANDS,)),))))
+    tree = html.fromstring(
+        render_answer(answer(kind="model", claims=(wrong,), extracts=(Claim("It has 3.", (ISLANDS,)),)))
+    )
     assert tree.xpath("//div[@class='dl-heading']/text()") == [
         "What the articles say, verbatim", "What the model wrote: not borne out",
     ]  # fmt: skip

@@ -93,12 +93,15 @@ def test_only_what_a_judge_found_supported_is_checked() -> None:
 def test_any_threshold_can_be_applied_to_a_finding_afterwards() -> None:
     one, other = hit("Twelve died.", 1, id_="a"), hit("Nineteen died.", 2, id_="b")
     cited = Citation(one, 0, 12), Citation(other, 0, 14)
-    values = (Version("12", (cited[0],), 0.9), Version("19", (cited[1],), 0.4))
-    found = Finding(Query("How many?"), (one, other), (Candidate(cited[0], 0.9), Candidate(cited[1], 0.4)), values)
+    values = (Version("12", (cited[0],), 0.9), Version("19", (cited[1],), 0.5))
+    ranked = (Candidate(cited[0], 0.9, alone=0.9), Candidate(cited[1], 0.1, alone=0.5))
+    found = Finding(Query("How many?"), (one, other), ranked, values)
     assert found.probability == 0.9
-    assert found.above(0.5) == found.ranked[:1]
-    assert found.versions(0.3) == values
-    assert found.versions(0.5) == ()
+    assert found.comparable(0.4) == ranked
+    assert found.comparable(0.6) == ranked[:1]
+    assert set(found.versions(0.4)) == set(values)
+    assert found.versions(0.6) == ()
+    assert Finding(Query("How many?", order="latest"), (one, other), ranked, values).versions(0.4) == ()
     assert Finding(Query("How many?"), (), ()).probability == 0.0
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.types import COMPARABLE, FACTOID_KINDS, Candidate, Citation, Claim, Finding, Version
+from rag.types import FACTOID_KINDS, Candidate, Citation, Claim, Finding, Version
 
 #: Sentences of an answer: of a factoid, and of an open question.
 MOST, MOST_OPEN = 3, 4
@@ -51,8 +51,7 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
         short = tuple(span for span in found if span is not None)
         return Extract(tuple(_quote(voice, part) for voice in voices), short, versions)
     best = finding.ranked[0]
-    near = finding.above(max(threshold, COMPARABLE * best.probability))
-    chosen = _spread((best, *near), MOST, one_per_article=True)
+    chosen = _spread(finding.comparable(threshold), MOST, one_per_article=True)
     return Extract(tuple(_quote(c.citation, part) for c in chosen), (best.span,) if best.span else ())
 
 

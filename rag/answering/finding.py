@@ -117,10 +117,13 @@ def find(query: Query, hits: Sequence[Hit], probability: Probability | None = No
     rows = quotable(hits)
     if not rows:
         return Finding(query, tuple(hits), ())
-    values = _corrected(rows, _foreign(rows, query, probability.of(features(query, rows)).tolist()))
-    kept = eligible(query, rows, values)
+    known = features(query, rows)
+    values = _corrected(rows, _foreign(rows, query, probability.of(known).tolist()))
+    known[:, [n for n, name in enumerate(FEATURES) if name.endswith(("top_logit", "top_cosine"))]] = 0
+    alone = _corrected(rows, _foreign(rows, query, probability.of(known).tolist()))
+    kept = eligible(query, rows, alone)
     ranked = [
-        Candidate(Citation(row.hit, row.sentence.start, row.sentence.end), values[n], _span(query, row))
+        Candidate(Citation(row.hit, row.sentence.start, row.sentence.end), values[n], _span(query, row), alone[n])
         for n, row in enumerate(rows)
         if n in kept
     ]
@@ -172,7 +175,7 @@ def eligible(query: Query, rows: Sequence[Row], values: Sequence[float]) -> set[
     correction withdraws answers nothing.
 
     Args:
-        values: probability of each sentence.
+        values: probability of each sentence, taken alone.
     """
     found = {n for n, row in enumerate(rows) if not row.sentence.withdrawn} or set(range(len(rows)))
     if query.frame:
@@ -233,9 +236,9 @@ def in_time(ranked: Sequence[Candidate], order: str) -> list[Candidate]:
     """
     if not ranked:
         return []
-    near = [c for c in ranked if c.probability >= COMPARABLE * ranked[0].probability]
+    near = [c for c in ranked if c.alone >= COMPARABLE * ranked[0].alone]
     dated = sorted((c for c in near if _day_of(c)), key=lambda c: _day_of(c) or date.min, reverse=order == "latest")
-    return [*dated, *(c for c in near if not _day_of(c)), *ranked[len(near) :]]
+    return [*dated, *(c for c in near if not _day_of(c)), *(c for c in ranked if c not in near)]
 
 
 def _day_of(candidate: Candidate) -> date | None:

@@ -38,7 +38,7 @@ def values_of(query: Query, ranked: Sequence[Candidate]) -> tuple[Version, ...]:
             groups.append(known)
         if known and all(c.article.id != candidate.citation.article.id for c in known.citations):
             known.citations.append(candidate.citation)
-    return tuple(Version(_shown(g.value), tuple(g.citations), g.best.probability) for g in groups)
+    return tuple(Version(_shown(g.value), tuple(g.citations), g.best.alone) for g in groups)
 
 
 def _value(kind: str, candidate: Candidate) -> Number | Day | None:

@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import RLock
 
 from rag.answering.show import describe, short_answer
 from rag.escapes import as_code, for_line, for_markdown
@@ -43,9 +44,9 @@ class Conversation:
         """The conversation with one more answer."""
         return replace(self, answers=(*self.answers, answer))
 
-    def cut(self, turns: int) -> Conversation:
-        """The first so many turns of it."""
-        return replace(self, answers=self.answers[:turns])
+    def branch(self, turns: int) -> Conversation:
+        """A new conversation that begins with the first so many turns of this one, which stays as it is."""
+        return Conversation(answers=self.answers[:turns])
 
 
 class Conversations:
@@ -54,6 +55,8 @@ class Conversations:
     Args:
         folder: made when the first is saved.
     """
+
+    _lock = RLock()
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -82,6 +85,16 @@ class Conversations:
             file.write(json.dumps(data, ensure_ascii=False))
         new.replace(path)
         return conversation
+
+    def append(self, conversation: Conversation, answer: Answer) -> Conversation:
+        """Add an answer to a conversation as it is on disk now: another tab may have added to it meanwhile.
+
+        Returns:
+            The conversation with all answers; a new one when it was never saved, or was deleted meanwhile.
+        """
+        with self._lock:
+            kept = self.load(conversation.id) if conversation.id else None
+            return self.save((kept or conversation).with_answer(answer))
 
     def load(self, id_: str) -> Conversation | None:
         """The conversation, or None when there is no such file or it is damaged."""

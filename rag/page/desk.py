@@ -19,6 +19,7 @@ from rag.models.catalogue import ModelInfo, list_models, settle
 from rag.models.embedder import SentenceTransformerEmbedder
 from rag.models.fetch import BackgroundFetch
 from rag.page.examples import example_questions
+from rag.page.render import Filters, Passing
 from rag.resources import resource
 from rag.retrieval.retriever import Retriever
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
@@ -147,6 +148,12 @@ class Desk:
             if all(word in f"{row.title} {row.source} {row.published} {row.id}".casefold() for word in wanted)
         ]
 
+    def passing(self, filters: Filters) -> Passing:
+        """How many articles pass."""
+        rows = self.retriever.articles()
+        undated = sum(row.published is None for row in rows)
+        return Passing(sum(_passes(row, filters) for row in rows), len(rows), undated)
+
     def article(self, article_id: str) -> Article | None:
         """An article; None when it is not in the index."""
         try:
@@ -207,6 +214,14 @@ class Desk:
 
     def _index(self, items: Iterator[Article | Refusal], progress: Callable[[Progress], None] | None) -> IndexReport:
         return build_index(items, self.settings, embedder=self.retriever.embedder, progress=progress)
+
+
+def _passes(row: ArticleRow, filters: Filters) -> bool:
+    if filters.sources and row.source not in filters.sources:
+        return False
+    if row.published is None:
+        return filters.undated or not (filters.since or filters.until)
+    return (filters.since or "") <= str(row.published) <= (filters.until or "9999-12-31")
 
 
 def _outcomes(name: str, report: IndexReport) -> list[Added]:

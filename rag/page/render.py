@@ -23,6 +23,31 @@ _COMMAND = re.compile(r"\s*(?:\([^()]*\brag [a-z][^()]*\)|[^.!?]*(?:\brag [a-z]|
 
 
 @dataclass(frozen=True, slots=True)
+class Filters:
+    """Which articles are asked.
+
+    Attributes:
+        sources: their outlets; empty for all.
+        since, until: days as YYYY-MM-DD, None for no bound.
+        undated: whether articles without a day pass a filter by date.
+    """
+
+    sources: tuple[str, ...] = ()
+    since: str | None = None
+    until: str | None = None
+    undated: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """How many articles pass the filters, of how many, and how many of all have no day."""
+
+    count: int
+    total: int
+    undated: int
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """What to show of an article: a passage, and the quotes to highlight.
 
@@ -79,28 +104,57 @@ def render_answer(answer: Answer) -> str:
     return _answer(answer)
 
 
+def render_turn(conversation_id: str, turn: int, question: str, said: str, *, whole: bool = False) -> str:
+    """A question with what is said to it.
+
+    Args:
+        conversation_id: "" while it is not kept.
+        turn: 0-based position in the conversation.
+        said: HTML, of this module.
+        whole: whether the answer is all there, so that it can be copied and judged.
+    """
+    from markupsafe import Markup
+
+    return _filled(
+        "turn.html", conversation=conversation_id, turn=turn, question=question, said=Markup(said), tools=whole  # noqa: S704
+    )
+
+
+def render_welcome(examples: Sequence[str], *, articles: bool) -> str:
+    """What stands where no question was asked yet: what to do, and questions that the articles answer."""
+    return _filled("welcome.html", examples=examples, articles=articles)
+
+
+def render_filters(filters: Filters, passing: Passing) -> str:
+    """The filters in force, each with a button that removes it, and how many articles pass; "" without any."""
+    chips = [("sources", source, source) for source in filters.sources]
+    chips += [(name, "", f"{name} {day}") for name, day in (("since", filters.since), ("until", filters.until)) if day]
+    return _filled(
+        "filters.html",
+            chips=chips, passing=passing.count, total=passing.total, undated=passing.undated,
+            dated=bool(filters.since or filters.until), with_undated=filters.undated,
+    )  # fmt: skip
+
+
 def _answer(answer: Answer, written: str | None = None) -> str:
     writing = written is not None
     found = cited(answer)
-    return (
-        _template("answer.html")
-        .render(
-            answer=answer,
-            writing=writing,
-            written=written,
-            short=answer.short if answer.kind == "model" or sure(answer) else (),
-            versions=_newest_first(answer.versions),
-            cited=found,
-            rest=[hit for hit in answer.hits if hit.rank not in found],
-            notes=[on_page(note) for note in answer.notes if note not in answer.query.understood],
-            **_blocks(answer, writing),
-        )
-        .strip()
+    return _filled(
+        "answer.html",
+        answer=answer,
+        writing=writing,
+        written=written,
+        short=answer.short if answer.kind == "model" or sure(answer) else (),
+        versions=_newest_first(answer.versions),
+        cited=found,
+        rest=[hit for hit in answer.hits if hit.rank not in found],
+        notes=[on_page(note) for note in answer.notes if note not in answer.query.understood],
+        **_blocks(answer, writing),
     )
 
 
 def _blocks(answer: Answer, writing: bool) -> dict[str, Any]:
-    """Which claims come first and which below, with their headings, so that nothing refuted stands above its refuter."""
+    """Which claims come first and which below, with their headings; nothing refuted stands above what refutes it."""
     verbatim = "What the articles say, verbatim"
     if answer.kind != "model":
         near = answer.kind == "extracts" and not sure(answer)
@@ -162,12 +216,12 @@ def render_article(article: Article, place: Place) -> str:
     if any(article.text[start:end] != text for start, end, text in place.quotes):
         passage = (0, 0)  # its offsets are those of the older text
     pieces = list(_pieces(article.text, passage, quotes))
-    return _template("article.html").render(article=article, gone=gone, pieces=pieces).strip()
+    return _filled("article.html", article=article, gone=gone, pieces=pieces)
 
 
 def render_missing(article_id: str, place: Place) -> str:
     """Said in the side panel of an article that is no longer in the index."""
-    return _template("missing.html").render(article_id=article_id, quotes=[text for _, _, text in place.quotes]).strip()
+    return _filled("missing.html", article_id=article_id, quotes=[text for _, _, text in place.quotes])
 
 
 def escape(text: object) -> str:
@@ -227,6 +281,11 @@ def _pieces(text: str, passage: tuple[int, int], quotes: Sequence[tuple[int, int
             yield text[start:end], "quote"
         else:
             yield text[start:end], "passage" if passage[0] <= start and end <= passage[1] else ""
+
+
+def _filled(name: str, **values: Any) -> str:
+    found: str = _template(name).render(**values)
+    return found.strip()
 
 
 @cache

@@ -1,0 +1,275 @@
+"""The tab "Ask": the conversation, the question box, filters and model, and what each event does."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from rag.answering.bot import Bot
+from rag.errors import RagError
+from rag.page import feedback
+from rag.page.conversations import Conversation
+from rag.page.render import (
+    Filters,
+    render_error,
+    render_filters,
+    render_partial,
+    render_turn,
+)
+from rag.page.view.common import (
+    AT_ONCE,
+    MODEL,
+    PRIVATE,
+    Shared,
+    message,
+    remembering,
+    show_turn,
+)
+from rag.page.visitors import Run
+from rag.types import Answer
+
+#: Seconds between two looks at what a model writes: each sends all words so far.
+BETWEEN = 0.3
+
+
+class AskTab:
+    """Laid out where it is made; `connect` says what each event does."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.shared, self.desk = shared, shared.desk
+        gr.HTML('<div id="dl-feed" aria-live="off"></div>', elem_id="dl-chat", apply_default_css=False)
+        with gr.Group(elem_id="dl-asking"):
+            self.chips = gr.HTML(elem_id="dl-filters", apply_default_css=False)
+            self.box = gr.Textbox(
+                label="Question", placeholder="Who mediated?", lines=1, max_lines=6, autofocus=True, max_length=2000,
+                submit_btn="Ask", elem_id="dl-question",
+            )  # fmt: skip
+            with gr.Accordion("Filters and model", open=False):
+                with gr.Row():
+                    self.sources = gr.Dropdown([], multiselect=True, label="Sources (none chosen: all)", scale=2)
+                    self.since = gr.DateTime(
+                        include_time=False, type="string", label="Published from", elem_id="dl-since"
+                    )
+                    self.until = gr.DateTime(include_time=False, type="string", label="Published until")
+                    self.undated = gr.Checkbox(True, label="Include undated articles")
+                with gr.Row():
+                    self.k = gr.Slider(1, 20, value=self.desk.settings.k, step=1, label="Passages to search for")
+                    self.model = gr.Dropdown(
+                        shared.model_choices(), value=self.desk.default_model, label="Model", filterable=False, scale=2
+                    )
+                self.fetch_button = gr.Button("Fetch", visible=False)
+                self.fetched = gr.HTML(apply_default_css=False)
+        self.asked = gr.Textbox(visible="hidden", elem_id="dl-asked", label="Asked")
+        self.done = gr.Textbox(visible="hidden", elem_id="dl-done", label="Done")
+        self.place = gr.Textbox(visible="hidden", elem_id="dl-place", label="Place")
+
+    @property
+    def filters(self) -> list[Any]:
+        """The components that filter."""
+        return [self.sources, self.since, self.until, self.undated]
+
+    @property
+    def options(self) -> list[Any]:
+        """All that an answer depends on."""
+        return [*self.filters, self.k, self.model]
+
+    def connect(self, panel: Any) -> None:
+        """Say what each event does.
+
+        Args:
+            panel: where articles are read.
+        """
+        shared = self.shared
+        to_script = {"js": "(text) => { (window.datelineMail ??= []).push(text); window.dateline?.read(); }", **AT_ONCE}
+        shared.outbox.change(None, shared.outbox, **to_script)
+        begun = [shared.outbox, self.box, shared.conversation, *self.filters]
+        for event, inputs in (
+            (self.box.submit(self.begin, [self.box, shared.conversation], begun, **AT_ONCE), self.options),
+            (self.asked.change(self.begin_otherwise, [self.asked, shared.conversation], begun, **AT_ONCE),
+             self.options),
+        ):  # fmt: skip
+            event.then(
+                self.respond, inputs, [shared.outbox, shared.conversation], concurrency_limit=1,
+                concurrency_id=MODEL, show_progress="hidden", **PRIVATE,
+            ).then(
+                self.finish, [shared.conversation, shared.remembered], [self.box, shared.saved, shared.remembered],
+                **AT_ONCE,
+            )  # fmt: skip
+        self.box.stop(self.stop, **AT_ONCE)
+        self.done.change(
+            self.act, [self.done, shared.conversation, shared.remembered, *self.filters],
+            [shared.outbox, shared.conversation, shared.saved, shared.remembered, self.box, *self.filters], **AT_ONCE,
+        )  # fmt: skip
+        shown = {"js": "() => window.dateline.show()", **AT_ONCE}
+        self.place.change(shared.open_place, self.place, panel, **AT_ONCE).then(None, **shown)
+        for control in self.options:
+            control.change(
+                self.remember, [shared.remembered, *self.options], [shared.remembered, self.chips], **AT_ONCE
+            )
+
+    # ------------------------------------------------------------------ asking
+
+    def begin(
+        self, text: str, conversation: Conversation, request: gr.Request, *, turns: int | None = None,
+        branch: bool = False, everywhere: bool = False,
+    ) -> list[Any]:  # fmt: skip
+        """Show a question at once; the answer waits for its turn.
+
+        Args:
+            turns: the question refers to the first so many turns; None for all.
+            branch: whether it begins a new conversation after those turns.
+            everywhere: whether the filters are taken away.
+        """
+        text, skipped = text.strip(), [gr.skip()] * (3 + len(self.filters))
+        if not text:
+            return skipped
+        if branch:
+            conversation = conversation.branch(turns or 0)
+        run = Run(text, conversation, conversation.answers[:turns])
+        if not self.shared.visitors.begin(request.session_hash, run):
+            said = message(op="say", text="The last question is still being answered. Stop it first, or wait.")
+            return [said, *skipped[1:]]
+        number = len(conversation.answers)
+        waiting = render_turn(conversation.id, number, text, render_partial(""))
+        shown = (
+            self.shared.show_all(conversation, waiting)
+            if branch
+            else message(op="turn", turn=number, html=waiting, asked=text)
+        )
+        emptied: list[Any] = [[], None, None, True] if everywhere else [gr.skip()] * len(self.filters)
+        return [shown, gr.update(value="", submit_btn=False, stop_btn="Stop"), conversation, *emptied]
+
+    def begin_otherwise(self, text: str, conversation: Conversation, request: gr.Request) -> list[Any]:
+        """A question that was asked by a button: an example, the last one again, an edited one, one without filters."""
+        told = _told(text)
+        turn, asked = int(told.get("turn", 0)), str(told.get("text", ""))
+        if told.get("do") == "edit":
+            return self.begin(asked, conversation, request, turns=turn, branch=True)
+        if told.get("do") in {"again", "all"} and 0 <= turn < len(conversation.answers):
+            question = conversation.answers[turn].question
+            return self.begin(question, conversation, request, turns=turn, everywhere=told["do"] == "all")
+        return self.begin(asked if told.get("do") == "ask" else "", conversation, request)
+
+    def respond(
+        self, sources: list[str], since: str | None, until: str | None, undated: bool, k: int, model: str,
+        request: gr.Request,
+    ) -> Iterator[list[Any]]:  # fmt: skip
+        """Answer the visitor's question; it is kept in its conversation, and shown where that is still open."""
+        run = self.shared.visitors.next(request.session_hash)
+        if run is None:
+            yield [gr.skip(), gr.skip()]
+            return
+        number = len(run.conversation.answers)
+        try:
+            bot = self.desk.bot(self.desk.ready(model))
+            how = {"k": int(k), "source": sources or None, "since": since or None, "until": until or None}
+            answer: Answer | None = None
+            for words, latest in _looks(bot, run, **how, undated=undated):
+                answer = latest
+                if words and bot.generator and not run.left:
+                    yield [words, gr.skip()]
+            assert answer is not None
+            kept = self.shared.keeper(request).append(run.conversation, answer)
+            if not run.left:
+                alone = len(kept.answers) == number + 1
+                yield [show_turn(kept, number) if alone else self.shared.show_all(kept), kept]
+        except RagError as error:
+            if not run.left:
+                said = render_turn(run.conversation.id, number, run.text, render_error(error.message, error.hint))
+                yield [message(op="turn", turn=number, html=said), gr.skip()]
+        finally:
+            run.stop.set()
+            self.shared.visitors.done(request.session_hash, run)
+
+    def finish(self, conversation: Conversation, remembered: Any, request: gr.Request) -> list[Any]:
+        """The question box is ready for the next."""
+        if self.shared.visitors.waits(request.session_hash):
+            return [gr.skip(), self.shared.listed(request, conversation.id), gr.skip()]
+        box = gr.update(submit_btn="Ask", stop_btn=False)
+        kept = remembering(remembered, conversation=conversation.id)
+        return [box, self.shared.listed(request, conversation.id), kept]
+
+    def stop(self, request: gr.Request) -> None:
+        """No more of the answer is wanted."""
+        self.shared.visitors.stop(request.session_hash)
+
+    # ------------------------------------------------------------------ what the buttons of a turn and of a chip do
+
+    def act(
+        self, text: str, conversation: Conversation, remembered: Any, sources: list[str], since: str | None,
+        until: str | None, undated: bool, request: gr.Request,
+    ) -> list[Any]:  # fmt: skip
+        """Judge an answer, take the last turn off in a new conversation, or remove a filter."""
+        told, filters = _told(text), [sources, since, until, undated]
+        same = [gr.skip()] * 5
+        if told.get("do") == "unfilter":
+            name = told.get("name")
+            chosen = [s for s in sources if s != told.get("value")] if name == "sources" else sources
+            return [
+                *same, chosen, None if name == "since" else since, None if name == "until" else until, undated
+            ]  # fmt: skip
+        if told.get("do") == "undo" and conversation.answers and not self.shared.visitors.waits(request.session_hash):
+            last = conversation.answers[-1].question
+            shorter = self.shared.keeper(request).save(conversation.branch(len(conversation.answers) - 1))
+            kept, listed = remembering(remembered, conversation=shorter.id), self.shared.listed(request, shorter.id)
+            return [self.shared.show_all(shorter), shorter, listed, kept, last, *filters]
+        said = self._judge(told, request) if told.get("do") in {"like", "dislike"} else ""
+        return [message(op="say", text=said) if said else gr.skip(), *same[1:], *[gr.skip()] * len(filters)]
+
+    def _judge(self, told: dict[str, Any], request: gr.Request) -> str:
+        """Keep a verdict with the very answer that it was given on, whatever is open now; what to say of it."""
+        found = self.shared.keeper(request).load(str(told.get("conversation")))
+        turn = int(told.get("turn", -1))
+        if found is None or not 0 <= turn < len(found.answers):
+            return "That answer is not kept any more, so your verdict cannot be."
+        correction = str(told.get("correction", "")).strip()
+        feedback.record(
+            self.desk.settings.data_dir, found.answers[turn], liked=told["do"] == "like", correction=correction
+        )
+        return "Kept. Questions to measure with can be made of it." if correction else ""
+
+    # ------------------------------------------------------------------ remembering
+
+    def remember(
+        self, remembered: Any, sources: list[str], since: str | None, until: str | None, undated: bool, k: int,
+        model: str,
+    ) -> list[Any]:  # fmt: skip
+        """Have the browser keep the options; the filters in force as chips."""
+        chosen = {"sources": sources, "since": since, "until": until, "undated": undated, "k": k, "model": model}
+        return [remembering(remembered, **chosen), self.chips_of(sources, since, until, undated)]
+
+    def chips_of(self, sources: list[str], since: str | None, until: str | None, undated: bool) -> str:
+        """The filters in force, and how many articles pass."""
+        filters = Filters(tuple(sources or ()), since or None, until or None, undated)
+        return render_filters(filters, self.desk.passing(filters))
+
+
+def _looks(bot: Bot, run: Run, **how: Any) -> Iterator[tuple[str, Answer | None]]:
+    """What there is to show of an answer as it comes: a message, and the last Answer so far."""
+    written, shown, answer = "", 0.0, None
+    number = len(run.conversation.answers)
+    for piece in bot.stream(run.text, history=run.history, stop=run.stop, **how):
+        if isinstance(piece, Answer):
+            if answer is None:
+                html = render_turn(run.conversation.id, number, run.text, render_partial("", piece))
+                yield message(op="turn", turn=number, html=html, asked=run.text), piece
+            answer = piece
+        else:
+            written += piece
+            if time.monotonic() - shown > BETWEEN:
+                shown = time.monotonic()
+                yield message(op="words", turn=number, text=written), answer
+    yield "", answer
+
+
+def _told(text: str) -> dict[str, Any]:
+    """What the script tells; nothing when it is damaged."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -1,0 +1,123 @@
+"""What all parts of the page share: the desk, the visitors, and the messages to the script in the browser."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from rag.page.conversations import Conversation, Conversations, folder_name
+from rag.page.desk import Desk
+from rag.page.render import (
+    Place,
+    render_answer,
+    render_article,
+    render_error,
+    render_missing,
+    render_turn,
+    render_welcome,
+)
+from rag.page.visitors import Visitors
+from rag.settings import EXTRACTS
+
+#: One model answers one question at a time, and one writer changes the index.
+MODEL, INDEX = "model", "index"
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+AT_ONCE: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
+#: Numbers of messages, so that no two are equal and each is seen as a change.
+_numbers = itertools.count()
+
+
+@dataclass(slots=True)
+class Shared:
+    """One page: made while it is laid out.
+
+    Attributes:
+        conversation: what is open, a gr.State.
+        remembered: what the browser keeps: filters, model, and which conversation is open.
+        outbox: messages to the script, see static/page.js.
+        saved: the list of conversations.
+    """
+
+    desk: Desk
+    visitors: Visitors = field(default_factory=Visitors)
+    conversation: Any = None
+    remembered: Any = None
+    outbox: Any = None
+    saved: Any = None
+
+    def keeper(self, request: gr.Request) -> Conversations:
+        """The visitor's own conversations."""
+        return Conversations(self.desk.settings.data_dir / "conversations" / folder_name(request.username))
+
+    def listed(self, request: gr.Request, current: str) -> Any:
+        """The list of conversations with one of them chosen."""
+        choices = [(f"{c.title} · {c.started[:10]}", c.id) for c in self.keeper(request).recent()]
+        known = {id_ for _, id_ in choices}
+        return gr.update(choices=choices, value=current if current in known else None, visible=bool(choices))
+
+    def show_all(self, conversation: Conversation, pending: str = "") -> str:
+        """A message: show this conversation, and below it a turn that is being answered."""
+        turns = [turn_of(conversation, n) for n in range(len(conversation.answers))]
+        turns += [pending] if pending else []
+        return message(op="all", turns=turns, welcome="" if turns else self.welcome())
+
+    def welcome(self) -> str:
+        """What an empty conversation shows."""
+        articles = bool(self.desk.status().articles)
+        return render_welcome(self.desk.examples() if articles else [], articles=articles)
+
+    def open_place(self, text: str) -> str:
+        """The article at a place, for the panel."""
+        try:
+            place = Place.from_json(text)
+        except ValueError:
+            return render_error("That link is damaged.")
+        article = self.desk.article(place.article_id)
+        return render_article(article, place) if article else render_missing(place.article_id, place)
+
+    def model_choices(self) -> list[tuple[str, str]]:
+        """Labels and names of the models."""
+        choices = []
+        for info in self.desk.models():
+            size = f"{info.size_bytes / 1e9:.2f} GB, needs {info.ram_bytes / 1e9:.1f} GB of RAM"
+            extracts = "Extracts only: the reader, no language model"
+            choices.append((extracts if info.name == EXTRACTS else f"{info.name} ({info.kind}, {size})", info.name))
+        if self.desk.default_model not in {name for _, name in choices}:
+            choices.insert(0, (self.desk.default_model, self.desk.default_model))
+        return choices
+
+
+def message(**parts: Any) -> str:
+    """A message to the script."""
+    return json.dumps({"number": next(_numbers), **parts}, ensure_ascii=False)
+
+
+def turn_of(conversation: Conversation, n: int) -> str:
+    """A finished turn as HTML."""
+    answer = conversation.answers[n]
+    return render_turn(conversation.id, n, answer.question, render_answer(answer), whole=True)
+
+
+def show_turn(conversation: Conversation, n: int) -> str:
+    """A message: put this turn at its place."""
+    return message(op="turn", turn=n, html=turn_of(conversation, n))
+
+
+def remembering(remembered: Any, **more: Any) -> dict[str, Any]:
+    """What the browser keeps, with more."""
+    return {**(remembered if isinstance(remembered, dict) else {}), **more}
+
+
+def hidden(n: int) -> list[Any]:
+    """So many components hidden."""
+    return [gr.update(visible=False)] * n
+
+
+def ask_twice() -> Sequence[Any]:
+    """Show the buttons "Really" and "Keep it"."""
+    return [gr.update(visible=True)] * 2
