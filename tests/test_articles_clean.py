@@ -119,6 +119,10 @@ def test_a_second_headline_goes_only_when_it_says_nothing_new() -> None:
         ("Paris, le 3 mars 2024 – ", "", date(2024, 3, 3)),
         ("Halden, (03.03.2024). ", "", date(2024, 3, 3)),
         ("3 March 2024 – ", "", date(2024, 3, 3)),
+        ("(3 March 2024) ", "", date(2024, 3, 3)),
+        ("3. März 2024. ", "", date(2024, 3, 3)),
+        ("03.03.2024 - ", "", date(2024, 3, 3)),
+        ("3 March 2024 was a bad day. ", "", None),
         ("ISTANBUL, Nov 9 (Reuters) - ", "Reuters", None),
     ],
 )

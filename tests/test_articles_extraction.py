@@ -70,6 +70,18 @@ def test_a_part_of_a_page_saved_alone() -> None:
     assert PROSE[4] in extract(f"<article>{paragraphs()}</article>".encode()).cleaned.text
 
 
+def test_an_article_in_a_script_without_spaces() -> None:
+    chinese = [
+        "港务局长周二表示，旧码头将于春季关闭，因为木桩已经腐烂，起重机向南倾斜。",
+        "工程师莉娜说，维修将花费四百二十万克朗，需要十一个星期。",
+    ]
+    found = extract(
+        page(f"<article><h1>旧码头关闭</h1><p>2026年11月20日</p>{paragraphs(chinese)}</article>", title="旧码头关闭")
+    )
+    assert found.cleaned.text.endswith("\n\n".join(chinese))
+    assert found.cleaned.published == date(2026, 11, 20)
+
+
 def test_a_tail_after_a_break_in_the_page_is_found() -> None:
     long = [f"{text} {text.replace('The', 'A')}" for text in PROSE]
     parts = [
@@ -196,6 +208,8 @@ def test_the_outlet_leaves_the_title() -> None:
         ({"body": f"<div>By Ann Gray | 20.11.2026</div>{paragraphs()}"}, "text"),
         ({"body": f'<time datetime="2026-11-20">two days ago</time>{paragraphs()}'}, "text"),
         ({"body": f"{paragraphs()}<p>Published: 20 November 2026</p>"}, "text"),
+        ({"body": f"<footer><span>20.11.26</span> / 0 comments</footer>{paragraphs()}"}, "text"),
+        ({"body": f"<p>15 comments</p><p>20 ноября 2026, 13:43</p>{paragraphs()}"}, "text"),
         ({"body": paragraphs(["HALDEN, 20 November 2026 – " + PROSE[0], *PROSE[1:]])}, "dateline"),
     ],
 )

@@ -215,6 +215,14 @@ def key(text: str) -> str:
     return re.sub(r"[\W_]+", " ", text.casefold()).strip()
 
 
+_WIDE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text as they are compared; in scripts without spaces each character counts as one."""
+    return key(_WIDE.sub(r" \g<0> ", text)).split()
+
+
 def _header_of(line: str) -> tuple[str, str] | None:
     match = _HEADER.match(line)
     name = _KEYS.get(match["key"].lower()) if match else None
@@ -291,7 +299,7 @@ def _buttons(lines: Sequence[Line]) -> list[bool]:
     At the top of a text what stands above does not count: there the outlet's name and its menu may stand.
     """
     lone = [bool(_FURNITURE.match(line.text)) for line in lines]
-    short = [len(line.text.split()) <= 3 and not SENTENCE_END.search(line.text) for line in lines]
+    short = [len(words(line.text)) <= 3 and not SENTENCE_END.search(line.text) for line in lines]
     found = list(lone)
     start = 0
     while start < len(lines):
@@ -345,9 +353,11 @@ def _role(text: str, after: str) -> Role | None:
         return "row"
     if _CREDIT.search(text) and len(text) < 400:
         return "caption"
-    short = len(text.split()) <= 14 and len(text) <= 120 and not SENTENCE_END.search(text)
+    short = len(words(text)) <= 14 and len(text) <= 120 and not SENTENCE_END.search(text)
     opens = not text[:1].islower() and not text.endswith((",", ";", "-")) and not _HEADER.match(text)
-    prose = (bool(SENTENCE_END.search(after)) and len(after) >= 60) or bool(_BULLET.match(after)) or " | " in after
+    prose = (
+        (bool(SENTENCE_END.search(after)) and len(words(after)) >= 10) or bool(_BULLET.match(after)) or " | " in after
+    )
     return "heading" if short and opens and prose and not lone_date(text) else None
 
 

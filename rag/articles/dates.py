@@ -163,11 +163,13 @@ def _from_words(text: str, language: str) -> date | None:
     import dateparser
 
     own = language.lower().replace("_", "-").split("-")[0]
-    tongues = [own, "en"] if own in LANGUAGES else list(LANGUAGES)
+    # A page in Russian may be made from an English template.
+    tongues = [[own, "en"], list(LANGUAGES)] if own in LANGUAGES else [list(LANGUAGES)]
     settings = {"REQUIRE_PARTS": ["day", "month", "year"], "PARSERS": ["absolute-time"]}
-    for words in dict.fromkeys((_PREFIX.sub("", text), text)):
+    forms = dict.fromkeys((_PREFIX.sub("", text), text))
+    for words, languages in ((words, some) for some in tongues for words in forms):
         try:
-            parsed = dateparser.parse(_latin_digits(words), languages=tongues, settings=settings)
+            parsed = dateparser.parse(_latin_digits(words), languages=languages, settings=settings)
         except (ValueError, OverflowError, RecursionError, AttributeError, TypeError, IndexError):
             parsed = None  # what its grammar stumbles over is no date
         if parsed and str(parsed.year) in _latin_digits(words):
@@ -209,6 +211,10 @@ def text_day(text: str, language: str = "") -> tuple[date | None, str, str]:
 
 _DATELINE = re.compile(r"^(?P<head>[^\n—–]{6,90}?)(?:\s*\([^()\n]{2,40}\))?\s*(?:[—–]|--|\s-\s|-\s)\s*(?=\S)")
 _BRACKETED = re.compile(r"^(?P<place>[^\W\d_][\w. /-]{1,30}),?\s*\((?P<date>[^()]{6,30})\)[.:,–—-]?\s+(?=\S)")
+#: "(21 November 2025) Text", "21 November 2025. Text", "21.11.2025 „Text"
+_FIRST = re.compile(
+    r"^\(?(?P<date>\d{1,2}[^()|:–—]{5,20}?\d{4})(?:\)\s?[.:–—-]?|\s?[.:|–—-]|(?=\s[“„«\"]))\s+(?=[^\s\d])"
+)
 _NAMED_DAY = re.compile(
     r"\d{4}-\d{2}-\d{2}|\d{1,2}(?:\.|st|nd|rd|th)?\s(?:de\s)?[^\W\d_]{3,12}\.?,?\s(?:de\s)?\d{4}|[^\W\d_]{3,12}\.?\s\d{1,2}(?:st|nd|rd|th)?,?\s\d{4}"
     r"|\d{4}年\d{1,2}月\d{1,2}日"
@@ -221,6 +227,8 @@ def _dateline(line: str) -> tuple[str, str]:
     Returns:
         ("", "") if the line has none.
     """
+    if (match := _FIRST.match(line)) and lone_date(match["date"]):
+        return match["date"], match["date"]
     if (match := _BRACKETED.match(line)) and lone_date(match["date"]):
         return match["place"], match["date"]
     match = _DATELINE.match(line)

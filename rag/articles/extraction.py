@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from rag.articles.blocks import Block, blocks, drop_hidden
-from rag.articles.clean import SENTENCE_END, Cleaned, Line, clean_lines, key
+from rag.articles.clean import SENTENCE_END, Cleaned, Line, clean_lines, key, words
 from rag.articles.metadata import About, about, changed_day, names_of, visible_day
 from rag.articles.outlets import author_of, outlet_of, title_of
 from rag.articles.selection import article_blocks, outputs
@@ -221,7 +221,7 @@ def _from_data(page: About, lines: list[Line], notes: list[str]) -> list[Line]:
 
     bodies = [strip_html(body) for node in page.nodes if isinstance(body := node.get("articleBody"), str)]
     body = max(bodies, key=len, default="")
-    mine, theirs = " ".join(key(line.text) for line in lines).split(), key(body).split()
+    mine, theirs = [word for line in lines for word in words(line.text)], words(body)
     known = len(set(mine) & set(theirs)) >= 0.8 * len(set(mine))
     if len(theirs) >= 30 and 1.5 * len(mine) < len(theirs) and known:
         notes.append("The text was taken from the page's data; what the page shows holds less of it.")
@@ -234,17 +234,17 @@ def _whatever(tree: Any) -> list[Line]:
     from trafilatura.baseline import baseline
 
     text = str(baseline(copy.deepcopy(tree))[1])
-    return [Line(line.strip()) for line in text.split("\n") if len(line.split()) >= 8]
+    return [Line(line.strip()) for line in text.split("\n") if len(words(line)) >= 8]
 
 
 def _walls(found: Sequence[Block]) -> set[int]:
     """The blocks that ask to pay or to log in, and the short ones beside them in the same box."""
-    asking = {n for n, b in enumerate(found) if len(b.text.split()) <= 60 and _WALL.search(b.text)}
+    asking = {n for n, b in enumerate(found) if len(words(b.text)) <= 60 and _WALL.search(b.text)}
     asking = {n for n in asking if not found[n].inside & {"nav", "footer", "header", "aside"}}
     groups = {found[n].group for n in asking}
     size: Counter[int] = Counter()
     for block in found:
-        size[block.group] += len(block.text.split())
+        size[block.group] += len(words(block.text))
     beside = {n for n, b in enumerate(found) if b.group in groups and size[b.group] <= 80 and b.linked < 1}
     walled_box = {n for n in beside if _box(found[n])}
     return asking | walled_box
@@ -252,7 +252,7 @@ def _walls(found: Sequence[Block]) -> set[int]:
 
 def _is_cut(page: About, kept: Sequence[bool], walled: set[int], lines: Sequence[Line]) -> bool:
     """Whether the wall stands right below the text, and what is above is no whole article."""
-    size = sum(len(line.text.split()) for line in lines)
+    size = sum(len(words(line.text)) for line in lines)
     last = max((n for n, is_kept in enumerate(kept) if is_kept), default=-1)
     below = any(last < n <= last + 3 for n in walled)
     return (below and size < 400) or (bool(walled) and size < 60) or (not page.free and size < 120)
@@ -266,21 +266,21 @@ def _refuse_what_is_none(
     page: About, found: Sequence[Block], kept: Sequence[bool], lines: Sequence[Line], unscripted: str
 ) -> None:
     """Raises ArticleError, with the next step, for a page that holds no article."""
-    size = sum(len(line.text.split()) for line in lines)
+    size = sum(len(words(line.text)) for line in lines)
     shown = " ".join(block.text for block in found)
     if size < 60 and _SCRIPT.search(f"{unscripted} {shown}"):
         raise ArticleError("The page needs JavaScript: its article is not in the file.", _SAVE)
     if size < 120 and any(map(_MISSING.search, page.headlines)):
         raise ArticleError("The page says that the article was not found (404).", "Check the address.")
     asking = {line.text: {match.lower() for match in _CONSENT.findall(line.text)} for line in lines}
-    about_consent = sum(len(text.split()) for text, terms in asking.items() if terms)
+    about_consent = sum(len(words(text)) for text, terms in asking.items() if terms)
     if size < 150 and len(set().union(*asking.values())) >= 3 and 3 * about_consent >= 2 * size and not page.nodes:
         raise ArticleError("The page is a consent wall (cookies), not the article.", _SAVE)
     if not size:
         raise ArticleError("No article text was found in the page.", "Save its text as .txt and index that.")
-    heads = [n for n, b in enumerate(found) if b.role == "heading" and b.linked > 0.8 and len(b.text.split()) >= 2]
-    longest = max((len(b.text.split()) for b, is_kept in zip(found, kept, strict=True) if is_kept), default=size)
-    prose = any(len(b.text.split()) >= 40 and b.linked < 0.5 for b in found)
+    heads = [n for n, b in enumerate(found) if b.role == "heading" and b.linked > 0.8 and len(words(b.text)) >= 2]
+    longest = max((len(words(b.text)) for b, is_kept in zip(found, kept, strict=True) if is_kept), default=size)
+    prose = any(len(words(b.text)) >= 40 and b.linked < 0.5 for b in found)
     if not page.is_article and not prose and len(heads) >= 4 and longest < 35 and size < 40 * len(heads):
         raise ArticleError(
             "The page is a list of other articles, such as a front page.", "Give the address of one article."

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urljoin
 
 from rag.articles.blocks import Block
-from rag.articles.clean import key
-from rag.articles.dates import day, days_in, url_day
+from rag.articles.clean import SENTENCE_END, key, words
+from rag.articles.dates import day, days_in, lone_date, url_day
 from rag.articles.outlets import outlet_of, same_outlet, title_of
 
 _ARTICLE_TYPES = re.compile(r"(?:Article|Posting|Report|Review|Recipe|SocialMediaPosting)$")
@@ -219,7 +219,7 @@ def visible_day(
         The day or None; whether the line says that it is the day of a change.
     """
     known = {key(headline) for headline in headlines}
-    prose = [n for n, is_kept in enumerate(kept) if is_kept and len(blocks[n].text.split()) >= 12]
+    prose = [n for n, is_kept in enumerate(kept) if is_kept and len(words(blocks[n].text)) >= 12]
     if not prose:
         return None, False
     heads = [n for n in range(prose[-1]) if blocks[n].tag == "h1" and key(blocks[n].text) in known]
@@ -229,22 +229,27 @@ def visible_day(
     near = [*range(head, min(end + 1, len(blocks))), *range(head - 1, max(-1, head - 9), -1)]
     changed: date | None = None
     for n in near:
-        if not _may_date(blocks[n], above=n < head):
+        if not _may_date(blocks[n], apart=n < head):
             continue
         found = _days_of(blocks[n], language)
         if found and not _CHANGED.search(blocks[n].text):
             return found[0], False
         changed = changed or (found[0] if found else None)
-    for block in blocks[prose[-1] : prose[-1] + 16]:
-        if _SAID.search(block.text[:200]) and _may_date(block, above=True) and (found := _days_of(block, language)):
+    after = range(prose[-1] + 1, min(prose[-1] + 16, len(blocks)))
+    for n in (*range(head, prose[-1] + 1), *after):
+        block = blocks[n]
+        said = _SAID.search(block.text[:200]) or (prose[-1] < n <= prose[-1] + 2 and lone_date(block.text))
+        if said and _may_date(block, apart=True) and (found := _days_of(block, language)):
             return found[-1], False
     return changed, changed is not None
 
 
-def _may_date(block: Block, *, above: bool) -> bool:
-    short = len(block.text.split()) <= 25 and block.role not in {"caption"}
-    # A linked date above the headline is that of another article.
-    return short and not block.inside & {"aside", "footer", "nav", "form"} and not (above and block.linked > 0.8)
+def _may_date(block: Block, *, apart: bool) -> bool:
+    """Whether a block may hold the day; apart from the headline it may be that of another article."""
+    size = len(words(block.text))
+    short = size < 12 or (size <= 25 and not SENTENCE_END.search(block.text))
+    other = bool(block.inside & {"aside", "nav"}) or (apart and (block.linked > 0.8 or "footer" in block.inside))
+    return short and block.role != "caption" and not other
 
 
 def _days_of(block: Block, language: str) -> list[date]:

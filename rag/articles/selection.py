@@ -13,7 +13,8 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from rag.articles.blocks import Block
-from rag.articles.clean import SENTENCE_END, key
+from rag.articles.clean import SENTENCE_END
+from rag.articles.clean import words as words_of
 
 _GRAM = 3
 #: A block whose three-word runs are mostly in an extractor's output is in it.
@@ -31,8 +32,8 @@ class _Output:
     """What an extractor gave, to be asked whether a block is in it."""
 
     def __init__(self, text: str) -> None:
-        self.grams = _grams(key(text).split())
-        self.lines = {key(line) for line in text.split("\n")}
+        self.grams = _grams(words_of(text))
+        self.lines = {" ".join(words_of(line)) for line in text.split("\n")}
 
     def holds(self, words: list[str]) -> bool:
         if len(words) < _GRAM:
@@ -75,7 +76,7 @@ def article_blocks(
         titles: the page's headlines; a block that repeats one is not of the text.
         without: names of `RULES` to leave out, to measure them.
     """
-    words = [key(block.text).split() for block in blocks]
+    words = [words_of(block.text) for block in blocks]
     sizes = [len(w) for w in words]
     careful, plain = ([output.holds(w) for w in words] for output in (_Output(precise), _Output(default)))
     # Precision that costs half of the text is none.
@@ -137,7 +138,7 @@ def _take_tables(blocks: Sequence[Block], kept: list[bool]) -> None:
 
 def _drop_headlines(blocks: Sequence[Block], words: list[list[str]], titles: Collection[str], kept: list[bool]) -> None:
     first = next((n for n, w in enumerate(words) if kept[n] and len(w) >= 2 * _WORDS), len(blocks))
-    known = {key(title) for title in titles}
+    known = {" ".join(words_of(title)) for title in titles}
     heads = [" ".join(mine) for block, mine in zip(blocks, words, strict=True) if block.tag == "h1"]
     known |= set(heads[:_MOST_HEADS])
     for n, mine in enumerate(words):
