@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 #: them. A factoid needs a few sentences only.
 READ_SECONDS, READ_SECONDS_FACTOID = 5.0, 1.5
 #: Tokens that a model is shown at least.
-LEAST_SHOWN = 160
+LEAST_SHOWN = 300
+#: Tokens a second that a model is taken to read where nobody measured, such as behind an endpoint.
+UNMEASURED_RATE = 120.0
 
 
 class Bot:
@@ -192,11 +194,12 @@ class Bot:
             lambda question: kinds.classify(question).name,
         )
 
-    @property
-    def threshold(self) -> float:
-        """The least probability at which a best sentence counts as an answer."""
-        given = self.settings.threshold
-        return shipped_probability().threshold if given is None else given
+    def threshold(self, kind: str) -> float:
+        """The least probability at which a best sentence counts as an answer to a question of this kind."""
+        shipped = shipped_probability()
+        if self.settings.threshold is not None:
+            return self.settings.threshold
+        return shipped.threshold if kind in FACTOID_KINDS else shipped.threshold_open
 
     def close(self) -> None:
         """Free the model and the index."""
@@ -239,10 +242,14 @@ class _Run:
         if len(parts) == 1:
             self.hits = read_hits[0]
         self.findings = tuple(find(part, hits) for part, hits in zip(parts, read_hits, strict=True))
-        self.extracts = tuple(extract(f, bot.threshold, n) for n, f in enumerate(self.findings))
+        self.extracts = tuple(extract(f, bot.threshold(f.query.kind), n) for n, f in enumerate(self.findings))
         self.timings["evidence"] = time.perf_counter() - self.started
         claims = [claim for each in self.extracts for claim in each.claims]
         return self.answer("extracts" if claims else "abstention", claims, model=EXTRACTS)
+
+    def extracts_hold(self) -> bool:
+        """Whether a sentence is likely enough to answer some part of the question."""
+        return any(each.claims for each in self.extracts)
 
     def worth_writing(self) -> bool:
         """Whether the articles may hold an answer at all, so that a model is asked."""
@@ -253,7 +260,7 @@ class _Run:
         settings = self.bot.settings
         try:
             room = generator.context_tokens - settings.answer_tokens
-            tokens = min(room, max(LEAST_SHOWN, int(self._seconds() * getattr(generator, "read_rate", 120))))
+            tokens = min(room, max(LEAST_SHOWN, int(self._seconds() * (generator.read_rate or UNMEASURED_RATE))))
             shown = excerpts(self.findings, tokens, _about_tokens)
             messages, shown = fit(self.query, shown, room, generator.count_tokens)
             written, pieces = "", 0
@@ -270,7 +277,8 @@ class _Run:
         sentences = [citation for excerpt in shown for citation in excerpt.sentences]
         claims = [judge_claim(text, sentences, self.bot.judge) for text in claims_of(written)]
         quotes = tuple(claim for each in self.extracts for claim in each.claims)
-        if abstains(written) or not claims:
+        unsupported = not any(claim.verdict == "supported" for claim in claims)
+        if abstains(written) or not claims or (unsupported and not self.extracts_hold()):
             yield self.answer("abstention", extracts=quotes, usage=usage)
             return
         yield self.answer("model", claims, extracts=quotes, usage=usage, short=self._agreed(written))

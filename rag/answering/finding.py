@@ -62,12 +62,14 @@ class Probability:
     Attributes:
         weights: one for each feature, in their order.
         intercept: added to their sum.
-        threshold: the measured probability below which a best sentence is no answer.
+        threshold: the measured probability below which a best sentence is no answer to a factoid.
+        threshold_open: the same for an open question, whose answer seldom stands in one sentence.
     """
 
     weights: tuple[float, ...]
     intercept: float
     threshold: float
+    threshold_open: float
 
     def of(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities in [0, 1], shape (n,), of rows of features, shape (n, len(FEATURES))."""
@@ -89,7 +91,7 @@ def shipped_probability() -> Probability:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         weights = tuple(float(data["weights"][name]) for name in FEATURES)
-        return Probability(weights, float(data["intercept"]), float(data["threshold"]))
+        return Probability(weights, float(data["intercept"]), float(data["threshold"]), float(data["threshold_open"]))
     except OSError as error:
         raise ModelMissing(f"{path} cannot be read: {error}.", "Restore models/ from the repository.") from error
     except (ValueError, KeyError, TypeError) as error:

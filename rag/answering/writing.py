@@ -14,14 +14,14 @@ from functools import cache
 from string import Template
 from typing import TYPE_CHECKING
 
-from rag.answering.verdict import verdict
+from rag.answering.verdict import Verdict, premise_of, verdict
 from rag.errors import InputError, SettingsError
 from rag.language.sentences import sentences
 from rag.language.values import numbers
 from rag.language.words import content_stems
 from rag.models.generator import Message
 from rag.resources import resource
-from rag.types import ABSTENTION, FACTOID_KINDS, ArticleMeta, Candidate, Citation, Claim, Finding, Hit, Query
+from rag.types import ABSTENTION, FACTOID_KINDS, ArticleMeta, Candidate, Citation, Claim, Finding, Query
 
 if TYPE_CHECKING:
     from rag.models.judge import Judge
@@ -33,6 +33,12 @@ _VARIABLES = {
 }
 _MARK = re.compile(r"\s*\[\s*\d+(?:\s*[,;]\s*\d+)*\s*\]")
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)])\s+")
+#: "The articles do not mention …", "There is no information …": a model's own words for not knowing.
+_SILENT = re.compile(
+    r"\b(?:articles?|texts?|passages?|information|context)\b.{0,40}\b(?:do|does|did|is|are)(?: not|n['’]t)\b.{0,20}"
+    r"\b(?:say|mention|state|provide|contain|specify|give|include|answer|available|enough)"
+    r"|\bno (?:information|mention)\b"
+)
 #: Sentences that a claim is held against: those that share most with it; the judge reads each.
 PREMISES = 8
 #: A sentence that supports a claim at least this share of the best one's support is cited too.
@@ -183,19 +189,34 @@ def judge_claim(text: str, shown: Sequence[Citation], judge: Judge | None, part:
         shown: the sentences that the claim may rest on.
     """
     near = _nearest(text, shown)
-    result = verdict(text, [_premise(citation) for citation in near], judge)
-    if result.best is None:
-        return Claim(text, (), "not found", 0.0, result.problems or ("no sentence supports it",), part)
-    best = near[result.best]
+    if not near:
+        return Claim(text, (), "not found", 0.0, ("no sentence supports it",), part)
+    result = _held(text, near, judge)
+    best = near[result.best or 0]
     cited = [best]
     if result.label == "supported":
         for citation in near:
-            if citation.article.id in {c.article.id for c in cited} or len(cited) == MOST_CITED:
-                continue
-            other = verdict(text, [_premise(citation)], judge)
-            if other.label == "supported" and other.support >= ALSO * result.support:
-                cited.append(citation)
+            if len(cited) < MOST_CITED and all(c.article.id != citation.article.id for c in cited):
+                other = _held(text, [citation], judge)
+                if other.label == "supported" and other.support >= ALSO * result.support:
+                    cited.append(citation)
     return Claim(text, tuple(cited), result.label, result.support, result.problems, part)
+
+
+def _held(text: str, citations: Sequence[Citation], judge: Judge | None) -> Verdict:
+    """The verdict on a claim held against sentences, each with the one before it and its article's title and day."""
+    context = " ".join(dict.fromkeys(f"{c.article.title} {c.article.source}" for c in citations))
+    days = {citation.article.published for citation in citations}
+    published = days.pop() if len(days) == 1 else None
+    return verdict(text, [_premise(citation) for citation in citations], judge, context=context, published=published)
+
+
+def _premise(citation: Citation) -> str:
+    inside = citation.passage.sentences
+    at = next((n for n, s in enumerate(inside) if s.start == citation.start), 0)
+    before = inside[at - 1] if at and inside[at - 1].role != "heading" else None
+    told = citation.passage.slice(before.start, before.end) if before else ""
+    return premise_of(citation.quote, told, inside[at].speaker if inside else "")
 
 
 def _nearest(text: str, shown: Sequence[Citation]) -> list[Citation]:
@@ -206,10 +227,6 @@ def _nearest(text: str, shown: Sequence[Citation]) -> list[Citation]:
         return len(mine & (set(content_stems(quote)) | {str(n.amount) for n in numbers(quote)}))
 
     return sorted(shown, key=lambda citation: -shared(citation))[:PREMISES]
-
-
-def _premise(citation: Citation) -> str:
-    return citation.quote
 
 
 def _format(excerpt: Excerpt) -> str:
@@ -228,12 +245,6 @@ def _one_line(text: str) -> str:
 
 
 def abstains(text: str) -> bool:
-    """Whether a model's words are the abstention."""
-    return text.strip().casefold().startswith(ABSTENTION.rstrip(".").casefold())
-
-
-def all_sentences(hits: Sequence[Hit]) -> list[Citation]:
-    """Every sentence of the hits but headings, each once."""
-    from rag.answering.finding import quotable
-
-    return [Citation(row.hit, row.sentence.start, row.sentence.end) for row in quotable(hits)]
+    """Whether a model says that the articles do not hold the answer."""
+    first = text.strip().split("\n")[0].casefold()
+    return bool(_SILENT.search(first)) or first.startswith(ABSTENTION.rstrip(".").casefold())

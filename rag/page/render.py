@@ -15,7 +15,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from rag.answering.extracts import MORE
 from rag.types import Answer, Article, ArticleMeta, Citation, Claim, Passage, Version
 
 #: A sentence about the command line, which nobody on the page has before them.
@@ -80,6 +79,10 @@ class Place:
             raise ValueError(f"not a place in an article: {error}") from error
 
 
+#: From this probability on an answer is headed "In short"; below it, it is the nearest that there is.
+SURE = 0.5
+
+
 def place_of(passage: Passage, citations: Iterable[Citation] = ()) -> Place:
     """The place of a passage with the quotes of its citations."""
     quotes = tuple(dict.fromkeys((c.start, c.end, c.quote) for c in citations if c.passage.id == passage.id))
@@ -116,7 +119,7 @@ def render_turn(conversation_id: str, turn: int, question: str, said: str, *, wh
     from markupsafe import Markup
 
     return _filled(
-        "turn.html", conversation=conversation_id, turn=turn, question=question, said=Markup(said), tools=whole  # noqa: S704
+        "turn.html", conversation=conversation_id, turn=turn, question=question, said=Markup(said), tools=whole
     )
 
 
@@ -170,7 +173,7 @@ def _blocks(answer: Answer, writing: bool) -> dict[str, Any]:
 
 def sure(answer: Answer) -> bool:
     """Whether its best sentence is more likely than not to answer; less is shown as the nearest words only."""
-    return answer.probability >= MORE
+    return answer.probability >= SURE
 
 
 def failed(claim: Claim) -> str:
