@@ -19,6 +19,7 @@ from rag.answering.finding import find, read, shipped_probability
 from rag.answering.understand import Surroundings, understand
 from rag.answering.writing import abstains, claims_of, excerpts, fit, judge_claim
 from rag.errors import ModelCrashed, ModelError
+from rag.language.values import numbers
 from rag.language.words import content_stems
 from rag.models.catalogue import settle
 from rag.models.generator import Generator
@@ -289,10 +290,15 @@ class _Run:
 
     def _agreed(self, written: str) -> tuple[Citation, ...]:
         """The short answers that the model's words hold too; of versions, all when it holds one."""
-        said = set(content_stems(written))
+        said, amounts = set(content_stems(written)), numbers(written)
         kept: list[Citation] = []
         for each in self.extracts:
-            agreeing = [span for span in each.short if set(content_stems(span.quote)) <= said]
+            agreeing = [
+                span
+                for span in each.short
+                if set(content_stems(span.quote)) <= said
+                or any(one.agrees(other) for one in numbers(span.quote) for other in amounts)
+            ]
             kept += each.short if agreeing and each.versions else agreeing
         return tuple(kept)
 
