@@ -137,9 +137,21 @@ def test_two_thousand_characters_of_background_do_not_hide_the_question() -> Non
         ("Who built it?", "Who built it?"),
         ("Tell me about the tower.", "Tell me about the tower."),
         ("Do you know the mayor?", "Do you know the mayor?"),
-        ("Name the mediators.", "Name the mediators."),
-        ("length of the border", "length of the border"),
+        ("Name the mediators.", "Who are the mediators?"),
+        ("List all the ports that were closed.", "What are the ports that were closed?"),
+        ("Name the architect of the hall", "Who is the architect of the hall?"),
+        ("State the height of the mast.", "What is the height of the mast?"),
+        ("length of the border", "What is the length of the border?"),
+        ("The cost of the new bridge", "What is the cost of the new bridge?"),
+        ("Reason for the delay", "What is the reason for the delay?"),
+        ("head of the union", "Who is the head of the union?"),
+        ("Summarise the trial.", "Summarise the trial."),
+        ("Timeline of the strike", "Timeline of the strike"),
+        ("Did the head of the union resign?", "Did the head of the union resign?"),
+        ("The mayor of Lund was elected.", "The mayor of Lund was elected."),
+        ("Give me the gist of the report.", "Give me the gist of the report."),
+        ("Orvik", "Orvik"),
     ],
 )
-def test_polite_words_before_a_question_go(question: str, expected: str) -> None:
+def test_what_is_asked_becomes_a_plain_question(question: str, expected: str) -> None:
     assert bare(question) == expected

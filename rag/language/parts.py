@@ -32,6 +32,28 @@ _OPENER = re.compile(
     rf"i (?:want|need) to know|i wonder|i was wondering|any idea|is it known)[,:]? (?={_WH})",
     re.I,
 )
+_NAMING = re.compile(
+    r"(?:please )?(?:name|list|identify|state|give(?: me)?|tell me|find|show me|mention) "
+    r"((?:the|all|every|each)\b(?! (?:about|gist|story|latest|background|news|summary|overview|timeline)\b).+)$",
+    re.I,
+)
+_NOUN_PHRASE = re.compile(
+    r"(?!(?:did|how|if|whether|what|who|when|where|why|which|whos|and|but|so|overview|timeline|chronology|recap|gist|story|"
+    r"difference|differences|more|anything|count|summar\w+|compar\w+|contrast|describe|explain|define|outline|quote|tell|"
+    r"give|list|name)\b)(?:the )?(?:[\w’'-]+ ){1,3}(?:of|for) (?:[\w’',-]+ ?){1,12}$",
+    re.I,
+)
+_HEAD = re.compile(
+    r"(?:the|an?) (?:[\w’'-]+ )*?[\w’'-]+(?= (?:of|for|in|on|at|to|from|that|which|who|where|by|with)\b|$)", re.I
+)
+#: Nouns of people: by their ending, these aside that end so and are none.
+_PEOPLE = re.compile(
+    r"(?<!\w)(?!(?:headquart|numb|ord|bord|tow|riv|pow|wat|wint|summ|lett|chapt|pap|newspap|answ|quart|cent|moth|disast|semest|"
+    r"charact|must|mat|fact|mot|tract|col|harb|err|terr|fav|hum|meteor|corrid)(?:er|or)s?\b)"
+    r"(?:\w{2,}(?:er|or|ist|ian)s?|man|woman|person|president|head|chief|king|queen|victim|suspect|candidate|judge|coach|"
+    r"envoy|architect|general|men|women|people)$",
+    re.I,
+)
 _AGAIN = re.compile(
     r"(?:say|tell|name|list|explain|give|describe|summari[sz]e|compare|state)\b "
     r"(?:me|the|all|every|who|what|when|where|why|how|which)\b",
@@ -114,15 +136,35 @@ def asked(question: str) -> tuple[str, str]:
 
 
 def bare(question: str) -> str:
-    """A question without the polite words before its question word, and with a question mark if it has one.
+    """What is asked as a plain question, for models that learned from such; orders and noun phrases they read worse.
 
-    "do you know who built the tower" gives "who built the tower?". Models that learned from plain questions read such a
-    one better; what begins with no question word is unchanged.
+    "do you know who built the tower" gives "who built the tower?", "Name the mediators." "Who are the mediators?" and
+    "Length of the border" "What is the length of the border?". Anything else is unchanged.
     """
     told = question.strip()
     if opener := _OPENER.match(told):
         told = told[opener.end() :]
-    return f"{told.rstrip(' ?.!')}?" if _WORD.match(told) else told
+    body = told.rstrip(" ?.!")
+    if _WORD.match(told):
+        return f"{body}?"
+    if order := _NAMING.match(body):
+        return _asking_for(order.group(1))
+    if _NOUN_PHRASE.match(body) and not any(word in _AUXES for word in body.casefold().split()):
+        return _asking_for(body)
+    return told
+
+
+def _asking_for(thing: str) -> str:
+    """The question that asks for a thing: "the mediators" gives "Who are the mediators?"."""
+    thing = re.sub(r"^(?:all|every one of|each of)\s+(?:of\s+)?|^the names? of\s+(?:all\s+)?", "", thing, flags=re.I)
+    owned = re.match(r"(?:every|each|his|her|its|their)\b|[A-Z][\w’'-]*['’]s? ", thing)
+    if not owned:
+        thing = re.sub(r"^the\s+", "", thing, flags=re.I)
+        thing = f"the {thing[:1].lower() if thing[1:2].islower() else thing[:1]}{thing[1:]}"
+    head = _HEAD.match(thing)
+    noun = head.group().split()[-1] if head else thing.split()[-1]
+    word = "Who" if _PEOPLE.search(noun) else "What"
+    return f"{word} {'are' if re.search(r'[^siu]s$|^(?:men|women|people)$', noun) else 'is'} {thing}?"
 
 
 def _sentences(text: str) -> list[str]:
