@@ -27,7 +27,7 @@ from rag.evaluation.runner import OF_KINDS, Metric, Report, run
 from rag.evaluation.thresholds import violations
 from rag.resources import resource
 from rag.retrieval.retriever import Retriever
-from rag.settings import EXTRACTS, Settings
+from rag.settings import AUTO, EXTRACTS, Settings
 from rag.types import Progress
 
 Shown = Callable[[Progress], None] | None
@@ -301,7 +301,7 @@ class _Opened:
                 _index_sample(settings, self._progress)
             retriever = Retriever.open(settings=settings)
             bot = self._bot = Bot.around(retriever, settings)
-            if bot.generator is None and settings.model != EXTRACTS:
+            if bot.generator is None and settings.model not in {AUTO, EXTRACTS}:
                 raise ModelMissing(" ".join(bot.notes) or f"{settings.model} cannot be used.", "Try: rag doctor")
             items = read_gold(self._path, {row.id for row in retriever.articles()})
             check_quotes(items, lambda id_: retriever.article(id_).text)
