@@ -37,6 +37,8 @@ READ_AHEAD = 50_000_000
 EMBED_PASSAGES = 256
 #: Passages of a long article that are embedded and kept in one go: a few seconds' work.
 PIECE_PASSAGES = 64
+#: Passages of an article that is long.
+LONG_PASSAGES = 2 * PIECE_PASSAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +316,7 @@ class _Run:
             return
         waiting, self._waiting = self._waiting, []
         every = [p for _, ps in waiting for p in ps]
-        vectors, parts = self._encoded(every)
+        vectors, parts = self._encoded(every, len(waiting))
         at = 0
         for article, passages in waiting:
             self._forget(article.id)
@@ -345,10 +347,10 @@ class _Run:
         if self.writer.pending >= max(COMMIT_PASSAGES, self.writer.committed // 4):
             self.writer.commit()
 
-    def _encoded(self, passages: list[Passage]) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+    def _encoded(self, passages: list[Passage], articles: int) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
         """The vectors of passages and of their sentences; those of a long article are kept piece by piece."""
         texts, spans = [embedded_text(p) for p in passages], [sentence_spans(p) for p in passages]
-        if len(passages) < 2 * EMBED_PASSAGES:
+        if articles > 1 or len(passages) < LONG_PASSAGES:
             return self.embedder.encode_spans(texts, spans)
         rows, parts = [], []
         for at in range(0, len(passages), PIECE_PASSAGES):
@@ -396,10 +398,11 @@ class _Run:
             overlap=self.settings.passage_overlap,
             sentences=sentences,
         )
-        if len(passages) >= EMBED_PASSAGES:
-            self.embed()  # so that a long article begins a batch, and its pieces are the same ones in the next run
+        alone = len(passages) >= LONG_PASSAGES
+        if alone:
+            self.embed()  # so that a long article's pieces are the same ones in the next run
         self._waiting.append((article, passages))
-        if sum(len(ps) for _, ps in self._waiting) >= EMBED_PASSAGES:
+        if alone or sum(len(ps) for _, ps in self._waiting) >= EMBED_PASSAGES:
             self.embed()
 
     def _forget(self, id_: str) -> None:
