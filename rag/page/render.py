@@ -116,7 +116,7 @@ def render_turn(conversation_id: str, turn: int, question: str, said: str, *, wh
     from markupsafe import Markup
 
     return _filled(
-        "turn.html", conversation=conversation_id, turn=turn, question=question, said=Markup(said), tools=whole  # noqa: S704
+        "turn.html", conversation=conversation_id, turn=turn, question=question, said=Markup(said), tools=whole
     )
 
 
