@@ -64,13 +64,13 @@ def test_a_file_of_the_same_name_replaces_and_says_so(desk: Desk, tmp_path: Path
 
 
 def test_another_article_in_a_file_of_the_same_name_is_kept_beside_it(desk: Desk, tmp_path: Path) -> None:
-    texts = ("Title: Tower\n\nThe tower is 90 metres tall.", "Title: Harbour\n\nThe harbour froze over in March.",
-             "Title: Harbour\n\nThe harbour froze over in April.")  # fmt: skip
+    texts = {"Tower": "The tower is 90 metres tall.", "Harbour": "The harbour froze over in March.",
+             "Harbour ": "The harbour froze over in April."}  # fmt: skip
     told = []
-    for n, text in enumerate(texts):
+    for n, (title, text) in enumerate(texts.items()):
         folder = tmp_path / str(n)
         folder.mkdir()
-        (folder / "page.txt").write_text(text)
+        (folder / "page.txt").write_text(f"Title: {title}\nSource: Desk\n\n{text}")
         told += desk.add_files([folder / "page.txt"])
     assert [a.outcome for a in told] == ["added", "added", "replaced"]
     assert "both are kept" in told[1].reason

@@ -169,9 +169,9 @@ def test_the_head_names_nobody_else(page: str) -> None:
 
 def test_the_thirtieth_question_sends_little(
     page: str,
-    browser: Any,
+    browser: Any,  # noqa: F811
     home: Path,
-    briefs: Settings,  # noqa: F811
+    briefs: Settings,
 ) -> None:
     with Bot.open(settings=replace(briefs, index_dir=home / "index")) as bot:
         answer = bot.ask("What does the ferry cost?")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.answering.extracts import MORE
-from rag.types import Answer, Article, ArticleMeta, Citation, Claim, Passage, Version
+from rag.types import Answer, Article, ArticleMeta, Citation, Claim, Passage, Progress, Version
 
 #: A sentence about the command line, which nobody on the page has before them.
 _COMMAND = re.compile(r"\s*(?:\([^()]*\brag [a-z][^()]*\)|[^.!?]*(?:\brag [a-z]|\s--[a-z])[^\n]*)")
@@ -134,6 +134,23 @@ def render_filters(filters: Filters, passing: Passing) -> str:
             chips=chips, passing=passing.count, total=passing.total, undated=passing.undated,
             dated=bool(filters.since or filters.until), with_undated=filters.undated,
     )  # fmt: skip
+
+
+def render_fetching(name: str, progress: Progress | None, *, done: bool, error: str) -> str:
+    """How far a model is that is fetched behind the page; "" when none is, or it is here.
+
+    Args:
+        name: of the model, "" for none.
+        progress: bytes, or what is done with them.
+    """
+    if error:
+        return f'<div class="dl-problem">{escape(on_page(error))}</div>'
+    if not name or done:
+        return ""
+    far = progress.stage if progress else "looking for it"
+    if progress and progress.total:
+        far = f"{progress.done / 1e6:,.0f} of {progress.total / 1e6:,.0f} MB"
+    return f'<div class="dl-fetching" role="status">{escape(name)} is on its way: {escape(far)}</div>'
 
 
 def _answer(answer: Answer, written: str | None = None) -> str:
