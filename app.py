@@ -63,8 +63,10 @@ def serve(settings: Settings, *, open_browser: bool = False, fetch: bool = False
                 logged_in=people is not None,
                 max_file_size=MOST_BYTES,
                 theme=theme(),
+                favicon_path=str(STATIC / "favicon.svg"),
                 # Not `css`: Gradio would put its own container before every selector.
-                head=f"<style>{(STATIC / 'page.css').read_text(encoding='utf-8')}</style>",
+                head='<title>Dateline</title><link rel="icon" type="image/svg+xml" href="/favicon.ico">'
+                f"<style>{(STATIC / 'page.css').read_text(encoding='utf-8')}</style>",
                 js=(STATIC / "page.js").read_text(encoding="utf-8"),
             )
             guarded = Guard(app, hosts=named, people=people, inner=inner, most_upload=MOST_FILES * MOST_BYTES)

@@ -16,6 +16,7 @@ from rag.errors import InputError, ModelMissing
 from rag.models import catalogue
 from rag.models.catalogue import Parts, Preset
 from rag.page.desk import MOST_BYTES, MOST_FILES, Desk
+from rag.page.render import Filters, Passing
 from rag.settings import Settings
 
 
@@ -47,7 +48,12 @@ def test_files_are_searched_at_once_and_each_has_its_line(desk: Desk, tmp_path: 
 
 
 def test_a_file_of_the_same_name_replaces_and_says_so(desk: Desk, tmp_path: Path) -> None:
-    for n, text in enumerate(("The tower is 90 metres tall.", "The tower is 95 metres tall.")):
+    for n, text in enumerate(
+        (
+            "The tower beside the old harbour of the town is 90 metres tall.",
+            "The tower beside the old harbour of the town is 95 metres tall.",
+        )
+    ):
         folder = tmp_path / str(n)
         folder.mkdir()
         (folder / "tower.txt").write_text(f"Tower\n\n{text}")
@@ -55,6 +61,32 @@ def test_a_file_of_the_same_name_replaces_and_says_so(desk: Desk, tmp_path: Path
     assert outcome == "replaced"
     assert desk.status().articles == 1
     assert "95" in desk.bot().ask("How tall is the tower?").text
+
+
+def test_another_article_in_a_file_of_the_same_name_is_kept_beside_it(desk: Desk, tmp_path: Path) -> None:
+    texts = {"Tower": "The tower is 90 metres tall.", "Harbour": "The harbour froze over in March.",
+             "Harbour ": "The harbour froze over in April."}  # fmt: skip
+    told = []
+    for n, (title, text) in enumerate(texts.items()):
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        (folder / "page.txt").write_text(f"Title: {title}\nSource: Desk\n\n{text}")
+        told += desk.add_files([folder / "page.txt"])
+    assert [a.outcome for a in told] == ["added", "added", "replaced"]
+    assert "both are kept" in told[1].reason
+    assert sorted(row.title for row in desk.find("")) == ["Harbour", "Tower"]
+    assert "April" in desk.bot().ask("When did the harbour freeze?").text
+
+
+def test_how_many_articles_pass_the_filters(desk: Desk, tmp_path: Path) -> None:
+    for n, day in enumerate(("2025-01-01", "2025-02-01", "")):
+        (tmp_path / f"{n}.txt").write_text(f"Title: Ship {n}\nSource: Desk {n}\n" + (f"Date: {day}\n" if day else "")
+                                           + f"\nThe ship number {n} sailed out of the harbour.")  # fmt: skip
+    desk.add_files(sorted(tmp_path.glob("*.txt")))
+    assert desk.passing(Filters()) == Passing(3, 3, 1)
+    assert desk.passing(Filters(since="2025-01-15")).count == 2
+    assert desk.passing(Filters(since="2025-01-15", undated=False)).count == 1
+    assert desk.passing(Filters(until="2025-01-01", sources=("Desk 0",))).count == 1
 
 
 def test_limits_are_told(desk: Desk, tmp_path: Path) -> None:

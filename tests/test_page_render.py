@@ -8,8 +8,17 @@ from typing import Any
 
 from lxml import html
 
-from rag.page.render import Place, cited, render_answer, render_article, render_error, render_missing, render_partial
-from rag.types import Answer, Article, ArticleMeta, Citation, Claim, Hit, Passage, Query, Version
+from rag.page.render import (
+    Place,
+    cited,
+    render_answer,
+    render_article,
+    render_error,
+    render_fetching,
+    render_missing,
+    render_partial,
+)
+from rag.types import Answer, Article, ArticleMeta, Citation, Claim, Hit, Passage, Progress, Query, Version
 
 FAILED = "//div[contains(@class, 'dl-failed')]"
 EVIL = '<img src=x onerror=alert(1)> "quoted" & [a](javascript:alert(1))'
@@ -194,3 +203,16 @@ def test_damaged_places_are_told_apart() -> None:
 def test_cited_gives_each_quote_once() -> None:
     claim = Claim("x", (ISLANDS, ISLANDS))
     assert cited(answer(claims=(claim, claim))) == {2: [ISLANDS]}
+
+
+def test_a_model_on_its_way_says_how_far_it_is() -> None:
+    for step, words in (
+        (Progress("fetching", 250_000_000, 10**9, "bytes"), "m is on its way: 250 of 1,000 MB"),
+        (Progress("measuring how it runs", 0, None), "measuring how it runs"),
+        (None, "looking for it"),
+    ):
+        assert words in render_fetching("m", step, done=False, error="")
+    assert render_fetching("", None, done=True, error="") == render_fetching("m", None, done=True, error="") == ""
+    failed = render_fetching("m", None, done=True, error="No room <left>. Fetch it with: rag models fetch m")
+    assert "No room &lt;left&gt;." in failed
+    assert "rag models" not in failed

@@ -104,7 +104,7 @@ def test_few_passages_of_one_article(settings: Settings, letters: Any) -> None:
 
 
 def test_odd_questions_do_not_crash(small: Retriever) -> None:
-    for question in ("a" * 50_000, "word " * 5000, 'NEAR("a" b) AND NOT -c:*', "中文 🙂 a", "\x00a"):
+    for question in ("a" * 8_000, "word " * 1_600, 'NEAR("a" b) AND NOT -c:*', "中文 🙂 a", "\x00a"):
         assert small.search(question)
 
 

@@ -14,6 +14,7 @@ from rag.answering.bot import Bot
 from rag.articles import load
 from rag.errors import IndexMissing, InputError, ModelError
 from rag.indexing.build import IndexReport, IndexStatus, build_index, delete_articles
+from rag.indexing.identity import alike
 from rag.indexing.store import ArticleRow
 from rag.models.catalogue import ModelInfo, list_models, settle
 from rag.models.embedder import SentenceTransformerEmbedder
@@ -178,9 +179,27 @@ class Desk:
             if progress:
                 progress(Progress("indexing", done, len(paths), "files"))
             # An upload's own path is a temporary one; its name is what stays.
-            items = (replace(item, origin=f"upload://{path.name}") for item in load([path], max_bytes=MOST_BYTES))
-            added += _outcomes(path.name, self._index(items, None))
+            read = (replace(item, origin=f"upload://{path.name}") for item in load([path], max_bytes=MOST_BYTES))
+            items = [self._settled(item) if isinstance(item, Article) else item for item in read]
+            taken = [item.id.partition("~")[0] for item in items if isinstance(item, Article) and "~" in item.id]
+            lines = _outcomes(path.name, self._index(iter(items), None))
+            if taken:
+                told = f"There is another article named {taken[0]}; both are kept. {lines[0].reason}".strip()
+                lines[0] = replace(lines[0], reason=told)
+            added += lines
         return added
+
+    def _settled(self, article: Article) -> Article:
+        """An upload under the id of the article of that name of which it is a version, else under one of its own."""
+        same = [r.id for r in self.retriever.articles() if r.id == article.id or r.id.startswith(f"{article.id}~")]
+        for old in filter(None, map(self.article, same)):
+            if article.title == old.title or alike(article.text, old.text):
+                upload = old.origin.startswith("upload://")
+                return replace(article, id=old.id, origin=old.origin if upload else article.origin)
+        if not same:
+            return article
+        mark = article.content_hash[:6]
+        return replace(article, id=f"{article.id}~{mark}", origin=article.origin.replace("://", f"://{mark}/"))
 
     def add_url(self, url: str, progress: Callable[[Progress], None] | None = None) -> list[Added]:
         """Index a page or a feed.

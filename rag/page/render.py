@@ -15,8 +15,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from rag.types import Answer, Article, ArticleMeta, Citation, Claim, Passage, Version
+from rag.types import Answer, Article, ArticleMeta, Citation, Claim, Passage, Progress, Version
 
+#: From this probability on an answer is headed "In short"; below it, it is the nearest that there is.
+SURE = 0.5
 #: A sentence about the command line, which nobody on the page has before them.
 _COMMAND = re.compile(r"\s*(?:\([^()]*\brag [a-z][^()]*\)|[^.!?]*(?:\brag [a-z]|\s--[a-z])[^\n]*)")
 
@@ -79,10 +81,6 @@ class Place:
             raise ValueError(f"not a place in an article: {error}") from error
 
 
-#: From this probability on an answer is headed "In short"; below it, it is the nearest that there is.
-SURE = 0.5
-
-
 def place_of(passage: Passage, citations: Iterable[Citation] = ()) -> Place:
     """The place of a passage with the quotes of its citations."""
     quotes = tuple(dict.fromkeys((c.start, c.end, c.quote) for c in citations if c.passage.id == passage.id))
@@ -137,6 +135,23 @@ def render_filters(filters: Filters, passing: Passing) -> str:
             chips=chips, passing=passing.count, total=passing.total, undated=passing.undated,
             dated=bool(filters.since or filters.until), with_undated=filters.undated,
     )  # fmt: skip
+
+
+def render_fetching(name: str, progress: Progress | None, *, done: bool, error: str) -> str:
+    """How far a model is that is fetched behind the page; "" when none is, or it is here.
+
+    Args:
+        name: of the model, "" for none.
+        progress: bytes, or what is done with them.
+    """
+    if error:
+        return f'<div class="dl-problem">{escape(on_page(error))}</div>'
+    if not name or done:
+        return ""
+    far = progress.stage if progress else "looking for it"
+    if progress and progress.total:
+        far = f"{progress.done / 1e6:,.0f} of {progress.total / 1e6:,.0f} MB"
+    return f'<div class="dl-fetching" role="status">{escape(name)} is on its way: {escape(far)}</div>'
 
 
 def _answer(answer: Answer, written: str | None = None) -> str:

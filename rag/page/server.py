@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import errno
 import importlib.util
+import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -21,6 +23,8 @@ from rag.page.guard import USER, App
 
 #: Visitors whose state is kept in memory: one for each tab and each call of the API, some 120 kB (Gradio keeps 10,000).
 MOST_SESSIONS = 300
+#: What Gradio tells sites that show a preview of a link.
+_FOREIGN = re.compile(rb'<meta\s[^>]*"(?:og|twitter):[^>]*>\s*')
 #: Seconds after which uploaded files are removed, and between looks.
 UPLOADS_LAST, UPLOADS_LOOK = 3600, 600
 
@@ -106,7 +110,34 @@ def gradio_app(page: Any, listening: socket.socket, *, logged_in: bool, **how: A
     _tell_bad_calls(app.routes[-1].app)  # the mounted page
     if page.mcp_server_obj:
         _connect_tools(page.mcp_server_obj, own_address(listening), inner)
-    return app, inner
+    return _with_own_head(app), inner
+
+
+def _with_own_head(app: App) -> App:
+    """The application, its page without what Gradio says of itself to other sites (name, picture, address)."""
+
+    async def own(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["path"] != "/" or scope["method"] != "GET":
+            await app(scope, receive, send)
+            return
+        started: dict[str, Any] = {}
+        body = bytearray()
+
+        async def hold(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                started.update(message)
+                return
+            body.extend(message.get("body", b""))
+            if not message.get("more_body"):
+                said = _FOREIGN.sub(b"", bytes(body))
+                headers = [pair for pair in started["headers"] if pair[0].lower() != b"content-length"]
+                await send({**started, "headers": [*headers, (b"content-length", str(len(said)).encode())]})
+                await send({"type": "http.response.body", "body": said})
+
+        plain = [pair for pair in scope["headers"] if pair[0].lower() != b"accept-encoding"]
+        await app({**scope, "headers": plain}, receive, hold)
+
+    return own
 
 
 def _tell_bad_calls(app: Any) -> None:
@@ -127,7 +158,10 @@ def _tell_bad_calls(app: Any) -> None:
 
 
 def _connect_tools(tools: Any, address: str, inner: str) -> None:
-    """Let Gradio's MCP server reach the page at its own address, past the guard; users' logins go along with calls."""
+    """Let Gradio's MCP server reach the page at its own address, past the guard, and give its results as JSON.
+
+    Users' logins go along with calls.
+    """
     from gradio_client import Client
 
     def client() -> Any:
@@ -142,7 +176,11 @@ def _connect_tools(tools: Any, address: str, inner: str) -> None:
             )
         return tools._client_instance
 
+    def as_json(data: Any, _address: str) -> list[Any]:
+        return [tools.types.TextContent(type="text", text=json.dumps(value, ensure_ascii=False)) for value in data]
+
     tools._get_or_create_client = client
+    tools.postprocess_output_data = as_json
 
 
 def run(app: App, listening: socket.socket, *, open_browser: bool = False) -> None:

@@ -18,13 +18,20 @@
   /* ---------------------------------------------------------------- the conversation */
   const feed = () => byId("dl-feed");
   const turnAt = (n) => feed().querySelector(`.dl-turn[data-turn="${n}"]`);
+  let there = 0;
   const latest = () => {
-    const turn = feed().lastElementChild;
-    if (turn) turn.scrollIntoView({ block: "start" });
+    feed().lastElementChild?.scrollIntoView({ block: "start" });
+    there = window.scrollY;
+  };
+  const verdictKey = (turn) => `dateline-verdict ${turn.dataset.conversation} ${turn.dataset.turn}`;
+  const showVerdict = (turn) => {
+    const given = turn.dataset.conversation && localStorage.getItem(verdictKey(turn));
+    turn.querySelectorAll("[aria-pressed]").forEach((b) => b.setAttribute("aria-pressed", String(b.dataset.do === given)));
   };
   const show = (message) => {
     if (message.op === "all") {
       feed().innerHTML = message.turns.join("") || message.welcome;
+      feed().querySelectorAll(".dl-turn").forEach(showVerdict);
       if (message.turns.length) latest();
       else window.scrollTo(0, 0);
     } else if (message.op === "welcome") {
@@ -32,8 +39,11 @@
     } else if (message.op === "turn") {
       const old = turnAt(message.turn);
       feed().querySelector(".dl-welcome")?.remove();
-      if (old) old.outerHTML = message.html;
-      else {
+      if (old) {
+        old.outerHTML = message.html;
+        // It is longer now, so there is room to bring its question to the top, unless somebody scrolled meanwhile.
+        if (Math.abs(window.scrollY - there) < 5 && turnAt(message.turn) === feed().lastElementChild) latest();
+      } else {
         feed().insertAdjacentHTML("beforeend", message.html);
         latest();
       }
@@ -143,7 +153,8 @@
       form(turn.querySelector(".dl-asked"), "Ask otherwise, in a new conversation", asked, "Submit", (text) =>
         tell("dl-asked", { do: what, text, ...where }));
     else if (what === "like" || what === "dislike") {
-      turn.querySelectorAll("[aria-pressed]").forEach((b) => b.setAttribute("aria-pressed", String(b === button)));
+      localStorage.setItem(verdictKey(turn), what);
+      showVerdict(turn);
       tell("dl-done", { do: what, ...where });
       form(turn, `What would be right for “${asked}”? (optional)`, "", "Keep the correction", (correction) =>
         tell("dl-done", { do: what, correction, ...where }));
@@ -169,6 +180,13 @@
   });
   const draft = sessionStorage.getItem(DRAFT) || sessionStorage.getItem(ASKED);
   if (draft && field("dl-question")) put(field("dl-question"), draft);
+
+  // Gradio keeps the last day where what is typed is none, and says nothing.
+  document.addEventListener("focusout", (event) => {
+    const text = event.target.closest?.("#dl-since, #dl-until") && event.target.value?.trim();
+    if (text && !(/^\d{4}-\d\d-\d\d$/.test(text) && new Date(text).toJSON?.()?.startsWith(text)))
+      show({ op: "say", text: `“${text}” is no day, so it does not filter. Write it as 2025-10-19.` });
+  });
 
   // Gradio gives the buttons that open a calendar no name.
   const name = () =>

@@ -10,7 +10,7 @@ import gradio as gr
 
 from rag.errors import RagError
 from rag.page.desk import MOST_FILES, Added
-from rag.page.render import Place, escape, on_page, render_error
+from rag.page.render import Place, escape, on_page, render_error, render_fetching
 from rag.page.view.asking import AskTab
 from rag.page.view.common import AT_ONCE, INDEX, PRIVATE, Shared, ask_twice, hidden, message
 from rag.settings import EXTRACTS
@@ -96,26 +96,13 @@ class ArticlesTab:
         """What is indexed, who answers, and how far a model is that is fetched."""
         status = self.desk.status()
         when = f"{status.last_indexed[:16].replace('T', ' ')} UTC" if status.last_indexed else "never"
+        fetching = self.desk.fetching
         speaker = "Dateline's reader" if self.desk.default_model == EXTRACTS else self.desk.default_model
         return (
             f"<b>{status.articles}</b> articles · <b>{status.passages}</b> passages · last indexed {escape(when)}"
-            f" · answers by <b>{escape(speaker)}</b> unless you choose another{self.fetching_line()}"
+            f" · answers by <b>{escape(speaker)}</b> unless you choose another"
+            + render_fetching(fetching.name, fetching.progress(), done=fetching.done, error=fetching.error)
         )
-
-    def fetching_line(self) -> str:
-        """How far the model is that is fetched behind the page; "" when none is."""
-        fetching = self.desk.fetching
-        if not fetching.name:
-            return ""
-        if fetching.error:
-            return f'<div class="dl-problem">{escape(on_page(fetching.error))}</div>'
-        if fetching.done:
-            return ""
-        step = fetching.progress()
-        far = step.stage if step else "looking for it"
-        if step and step.total:
-            far = f"{step.done / 1e6:,.0f} of {step.total / 1e6:,.0f} MB"
-        return f'<div class="dl-fetching" role="status">{escape(fetching.name)} is on its way: {escape(far)}</div>'
 
     def table(self, query: str) -> tuple[list[list[Any]], str]:
         """The rows that fit the words, and how many there are."""

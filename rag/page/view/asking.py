@@ -54,7 +54,9 @@ class AskTab:
                     self.since = gr.DateTime(
                         include_time=False, type="string", label="Published from", elem_id="dl-since"
                     )
-                    self.until = gr.DateTime(include_time=False, type="string", label="Published until")
+                    self.until = gr.DateTime(
+                        include_time=False, type="string", label="Published until", elem_id="dl-until"
+                    )
                     self.undated = gr.Checkbox(True, label="Include undated articles")
                 with gr.Row():
                     self.k = gr.Slider(1, 20, value=self.desk.settings.k, step=1, label="Passages to search for")

@@ -1,0 +1,226 @@
+"""What the page must never do again: lose work, hide a quote, take text for markup, filter unseen, send too much."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import pytest
+from test_app import NARROW, WIDE, Slow, ask, begin_endless, browser, question, serving, visiting  # noqa: F401
+
+from rag.answering.bot import Bot
+from rag.articles import load
+from rag.indexing.build import build_index
+from rag.page.conversations import Conversation, Conversations
+from rag.settings import Settings
+
+FILLER = "The council talked about roads, schools and the price of water for most of that long afternoon. "
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: Any, briefs: Settings, embedder: Any) -> Path:
+    """An index of four articles: a long one, two dated ones and one without a day."""
+    folder = tmp_path_factory.mktemp("faults")
+    long = FILLER * 25 + "\n\nThe lighthouse keeper is called Olga Brandt. " + FILLER * 25
+    for name, head, text in (
+        ("long", "Source: Desk North\nDate: 2025-03-01", long),
+        ("ferry", "Source: Desk North\nDate: 2025-05-01", "The ferry to the island costs 12 euros."),
+        ("mill", "Source: Desk South\nDate: 2024-05-01", "The old mill burned down in Zutphen."),
+        ("undated", "Source: Desk South", "The clockmaker of the village is called Piet Vos."),
+    ):
+        (folder / f"{name}.txt").write_text(f"Title: About the {name}\n{head}\n\n{text}\n")
+    settings = replace(briefs, index_dir=folder / "index")
+    build_index(load(sorted(folder.glob("*.txt"))), settings, embedder=embedder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(home: Path, cache_dir: Path) -> Iterator[str]:
+    with serving(home, cache_dir) as url:
+        yield url
+
+
+def kept(home: Path) -> list[Conversation]:
+    """All conversations on disk, newest first."""
+    return Conversations(home / "data" / "conversations" / "local").recent()
+
+
+@pytest.mark.parametrize(
+    "size", [{"width": 390, "height": 664}, {"width": 720, "height": 450}, WIDE], ids=["phone", "zoomed", "desk"]
+)
+def test_the_quote_in_a_long_article_is_in_view(page: str, browser: Any, size: dict[str, int]) -> None:  # noqa: F811
+    with visiting(browser, page, size) as tab:
+        ask(tab, "What is the lighthouse keeper called?").locator(".dl-claims .dl-cite").first.click()
+        mark = tab.locator("#dl-panel mark.dl-quote")
+        mark.wait_for()
+        tab.wait_for_timeout(300)
+        box = mark.bounding_box()
+        assert 0 <= box["y"] <= size["height"] - box["height"], box
+        panel = tab.locator("#dl-panel").bounding_box()
+        assert panel["height"] <= size["height"]
+        tab.go_back()
+        tab.locator("#dl-panel").wait_for(state="hidden")
+        assert tab.url.startswith(page), "back shuts the article and stays on the page"
+
+
+def test_a_question_is_text(page: str, browser: Any) -> None:  # noqa: F811
+    fetched: list[str] = []
+    with visiting(browser, page) as tab:
+        tab.on("request", lambda request: fetched.append(request.url))
+        text = "Is a<b and c>d & <img src=/q.png onerror=alert(1)> the ferry?"
+        ask(tab, text)
+        assert tab.locator(".dl-question").inner_text() == text
+        tab.reload()
+        tab.locator(".dl-answer").wait_for()
+        assert tab.locator(".dl-question").inner_text() == text
+    assert not any("q.png" in url for url in fetched)
+
+
+def test_filters_are_seen_and_an_abstention_offers_to_do_without(page: str, browser: Any) -> None:  # noqa: F811
+    with visiting(browser, page) as tab:
+        tab.get_by_role("button", name="Filters and model").click()
+        tab.locator("#dl-since input").fill("2025-04-01")
+        tab.locator("#dl-since input").press("Enter")
+        chips = tab.locator("#dl-filters")
+        chips.get_by_text("2 of 4 articles pass (1 undated included)").wait_for()
+        assert "Piet Vos" in ask(tab, "What is the clockmaker of the village called?").inner_text()
+        tab.get_by_label("Include undated articles").click()
+        chips.get_by_text("1 of 4 articles pass (1 undated left out)").wait_for()
+        answer = ask(tab, "Where did the old mill burn down?")
+        assert "The articles do not say." in answer.inner_text()
+        answer.get_by_role("button", name="Search all articles").click()
+        tab.locator(".dl-turn[data-turn='2'] .dl-answered", has_text="Zutphen").wait_for()
+        assert chips.locator(".dl-chip").count() == 0
+        tab.locator("#dl-since input").fill("2025-04-01")
+        tab.locator("#dl-since input").press("Enter")
+        chips.get_by_role("button", name="Remove the filter: since 2025-04-01").click()
+        chips.locator(".dl-chip").wait_for(state="detached")
+        assert tab.locator("#dl-since input").input_value() == ""
+
+
+def test_two_tabs_on_one_conversation_keep_both_their_turns(page: str, browser: Any, home: Path) -> None:  # noqa: F811
+    with visiting(browser, page) as tab:
+        ask(tab, "What does the ferry cost?")
+        other = tab.context.new_page()
+        other.set_default_timeout(15_000)
+        other.goto(page)
+        other.locator(".dl-answer").wait_for()
+        ask(other, "Where did the old mill burn down?")
+        ask(tab, "What is the lighthouse keeper called?")
+        assert tab.locator(".dl-turn").count() == 3, "the other tab's turn is shown too"
+    assert [a.question for a in kept(home)[0].answers] == [
+        "What does the ferry cost?", "Where did the old mill burn down?", "What is the lighthouse keeper called?",
+    ]  # fmt: skip
+
+
+def test_a_correction_belongs_to_the_answer_it_was_typed_at(page: str, browser: Any, home: Path) -> None:  # noqa: F811
+    with visiting(browser, page) as tab:
+        ask(tab, "Who won the World Cup?")
+        tab.get_by_role("button", name="Wrong").click()
+        tab.get_by_label(re.compile("What would be right for “Who won the World Cup")).fill("Argentina")
+        ask(tab, "What does the ferry cost?")
+        tab.get_by_role("button", name="Keep the correction").click()
+        tab.locator("#dl-said", has_text="Kept").wait_for()
+    last = json.loads((home / "data" / "feedback.jsonl").read_text().splitlines()[-1])
+    assert (last["question"], last["correction"]) == ("Who won the World Cup?", "Argentina")
+
+
+def test_an_answer_can_be_copied_with_its_sources(page: str, browser: Any) -> None:  # noqa: F811
+    with visiting(browser, page) as tab:
+        tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        ask(tab, "What does the ferry cost?")
+        tab.get_by_role("button", name="Copy answer").click()
+        tab.get_by_role("button", name="Copied").wait_for()
+        text = tab.evaluate("navigator.clipboard.readText()")
+        assert "The ferry to the island costs 12 euros. [1]" in text
+        assert "About the ferry — Desk North, 2025-05-01" in text
+
+
+def test_nothing_typed_is_lost_by_a_reload(page: str, browser: Any) -> None:  # noqa: F811
+    with visiting(browser, page) as tab:
+        question(tab).type("What about the mi")
+        tab.reload()
+        tab.wait_for_function("() => document.querySelector('#dl-question textarea')?.value === 'What about the mi'")
+
+
+def test_a_closed_side_bar_takes_no_tab_stops(page: str, browser: Any) -> None:  # noqa: F811
+    with visiting(browser, page, NARROW) as tab:
+        assert tab.get_by_role("button", name="New conversation").count() == 0
+        tab.get_by_role("button", name=re.compile("Toggle Sidebar", re.I)).click()
+        tab.get_by_role("button", name="New conversation").wait_for()
+
+
+def test_the_head_names_nobody_else(page: str) -> None:
+    answer = httpx.get(page, headers={"accept-encoding": "br, gzip"})
+    head = answer.text.partition("</head>")[0]
+    assert "<title>" in head
+    assert not re.search(r'"(?:og|twitter):|@gradio|githubusercontent', head, re.I)
+    icon = httpx.get(f"{page}/favicon.ico")
+    assert icon.headers["content-type"].startswith("image/svg")
+    assert "gradio" not in icon.text.lower()
+
+
+def test_the_thirtieth_question_sends_little(
+    page: str,
+    browser: Any,  # noqa: F811
+    home: Path,
+    briefs: Settings,
+) -> None:
+    with Bot.open(settings=replace(briefs, index_dir=home / "index")) as bot:
+        answer = bot.ask("What does the ferry cost?")
+    saved = Conversations(home / "data" / "conversations" / "local").save(Conversation(answers=(answer,) * 29))
+    with visiting(browser, page) as tab:
+        tab.get_by_role("button", name=re.compile("Toggle Sidebar", re.I)).click()
+        tab.get_by_label(re.compile("What does the ferry cost")).first.click()
+        tab.wait_for_function("() => document.querySelectorAll('.dl-turn').length === 29")
+        wire = tab.context.new_cdp_session(tab)
+        received = []
+        wire.send("Network.enable")
+        wire.on("Network.dataReceived", lambda event: received.append(event["dataLength"]))
+        ask(tab, "Where did the old mill burn down?")
+        tab.wait_for_timeout(500)
+    assert len(kept(home)[0].answers) == 30 or saved.id != kept(home)[0].id
+    assert sum(received) <= 60_000, sum(received)
+
+
+# ---------------------------------------------------------------------- while a model writes
+
+
+@pytest.fixture(scope="module")
+def slow_page(home: Path, cache_dir: Path, tmp_path_factory: Any) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    Thread(target=server.serve_forever, daemon=True).start()
+    folder = tmp_path_factory.mktemp("slow")
+    model = f"http://127.0.0.1:{server.server_port}"
+    with serving(folder, cache_dir, DATELINE_MODEL=model, DATELINE_INDEX_DIR=str(home / "index")) as url:
+        yield url
+    server.shutdown()
+
+
+def test_the_evidence_is_there_before_the_first_words(slow_page: str, browser: Any) -> None:  # noqa: F811
+    with visiting(browser, slow_page) as tab:
+        begin_endless(tab)
+        writing = tab.locator(".dl-writing")
+        assert writing.locator(".dl-cite").count() > 0
+        assert tab.locator(".dl-short, .dl-answered").count() == 0, "no headline before the last word"
+        tab.get_by_role("button", name="Stop", exact=True).click()
+        tab.locator(".dl-answered").wait_for()
+
+
+def test_a_new_conversation_stays_new_when_the_answer_arrives(slow_page: str, browser: Any) -> None:  # noqa: F811
+    with visiting(browser, slow_page) as tab:
+        begin_endless(tab)
+        tab.get_by_role("button", name=re.compile("Toggle Sidebar", re.I)).click()
+        tab.get_by_role("button", name="New conversation").click()
+        tab.locator(".dl-welcome").wait_for()
+        # The answer goes on, and is kept in the conversation in which it was asked.
+        tab.get_by_label(re.compile("Where was the ceasefire signed")).first.wait_for(timeout=90_000)
+        assert tab.locator(".dl-welcome").count() == 1
+        assert tab.locator(".dl-turn").count() == 0
