@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import re
 import string
 from collections import Counter
@@ -16,11 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rag.answering.claims import check_reading
 
-from rag.language.words import content_stems
 from rag.models.reader import Reader
-from rag.types import Citation, Claim, Passage
 from training.sources import squad
 
 
@@ -76,7 +72,7 @@ def predictions(reader: Reader, path: Path, *, every: int = 1) -> list[Outcome]:
             Outcome(
                 number,
                 bool(accepted),
-                reading.score,
+                reading.logit,
                 max((float(normalise(given) == normalise(a)) for a in accepted), default=0.0),
                 f1(given, accepted),
             )
@@ -99,56 +95,14 @@ def summary(outcomes: Sequence[Outcome], threshold: float) -> dict[str, float]:
     return {name: round(float(value), 4) for name, value in figures.items()}
 
 
-def checking(reader: Reader, path: Path, *, n: int, seed: int = 1) -> dict[str, float]:
-    """How well `check_reading` tells wrong claims from right ones, on a SQuAD file.
-
-    Each of n questions is checked with its own answer as the claim, which should pass, and with the answer to another
-    question about the same paragraph that shares no content word with it, which should be marked.
-
-    Returns:
-        precision (share of the marked that are wrong), recall (share of the wrong that are marked), and the share of
-        the right that are marked.
-    """
-    groups: dict[str, list[tuple[str, str]]] = {}
-    for example in squad(path, "dev"):
-        if example.answers:
-            a, b = example.answers[0]
-            groups.setdefault(example.context, []).append((example.question, example.context[a:b]))
-    pairs = []
-    for context, asked in groups.items():
-        for question, right in asked:
-            other = [o for _, o in asked if not set(content_stems(o)) & set(content_stems(right)) and content_stems(o)]
-            if other and content_stems(right):
-                pairs.append((context, question, right, other[0]))
-    drawn = random.Random(seed).sample(pairs, min(n, len(pairs)))
-    marked: dict[bool, list[bool]] = {True: [], False: []}
-    for context, question, right, wrong in drawn:
-        passage = Passage("p#0", "p", context, 0, len(context))
-        for is_wrong, said in ((False, right), (True, wrong)):
-            claim = Claim(said, (Citation(1, passage, 0, len(context)),))
-            marked[is_wrong].append(not check_reading(claim, question, reader).checked)
-    hits, alarms = sum(marked[True]), sum(marked[False])
-    return {
-        "n": len(drawn),
-        "precision": round(hits / max(1, hits + alarms), 4),
-        "recall": round(hits / len(drawn), 4),
-        "right_marked": round(alarms / len(drawn), 4),
-    }
-
-
 def main() -> None:
     """Print the figures of the shipped reader, or of another folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--reader", type=Path)
     parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--checks", type=int, help="only measure the check of claims, on so many questions")
     options = parser.parse_args()
     reader = Reader(options.reader)
-    if options.checks:
-        path = options.shared / "data/squad-dev/dev-v1.1.json.xz"
-        print("checks", json.dumps(checking(reader, path, n=options.checks)))
-        return
     for name, threshold in (("dev-v1.1", float("-inf")), ("dev-v2.0", reader.threshold)):
         path = options.shared / f"data/squad-dev/{name}.json.xz"
         print(name, json.dumps(summary(predictions(reader, path, every=options.every), threshold)), flush=True)
