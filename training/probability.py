@@ -170,11 +170,21 @@ def auroc(told: np.ndarray, right: np.ndarray) -> float:
     return float(roc_auc_score(right, told)) if 0 < right.mean() < 1 else float("nan")
 
 
-def threshold_of(rows: Rows, told: np.ndarray) -> float:
-    """The greatest threshold at which no more than `WRONGLY` of the questions whose answer was found are refused."""
+def threshold_of(rows: Rows, told: np.ndarray, chosen: np.ndarray | None = None) -> float:
+    """The greatest threshold at which no more than `WRONGLY` of the questions whose answer was found are refused.
+
+    Args:
+        chosen: which questions to look at, a bool for each; default: all.
+    """
     best = told[best_sentences(rows, told)]
     answerable = np.array([any_right(rows, n) for n in range(len(rows.found))])
-    return round(float(np.quantile(best[answerable], WRONGLY)), 2)
+    return round(float(np.quantile(best[answerable if chosen is None else answerable & chosen], WRONGLY)), 2)
+
+
+def open_questions(rows: Rows) -> np.ndarray:
+    """Which questions are of an open kind, a bool for each."""
+    first = np.unique(rows.question, return_index=True)[1]
+    return rows.x[first, FEATURES.index("open")] == 1
 
 
 def any_right(rows: Rows, question: int) -> bool:
@@ -262,7 +272,8 @@ def main() -> None:
     print(len(rows.found), "questions,", len(rows.y), "sentences,", int((rows.y == 1).sum()), "answer")
     told = held_out(rows, linear)
     threshold = threshold_of(rows, told)
-    print("threshold", threshold)
+    threshold_open = threshold_of(rows, told, open_questions(rows))
+    print("threshold", threshold, "of open questions", threshold_open, f"n={open_questions(rows).sum()}")
     report(rows, told, threshold)
     if options.trees:
         print("gradient-boosted trees")
