@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rag.answering.extracts import Extract, extract
 from rag.answering.finding import find, read, shipped_probability
 from rag.answering.understand import Surroundings, understand
-from rag.answering.writing import abstains, claims_of, excerpts, fit, judge_claim
+from rag.answering.writing import abstains, claims_of, excerpts, fit, judge_claim, prefix
 from rag.errors import ModelCrashed, ModelError
 from rag.language.values import numbers
 from rag.language.words import content_stems
@@ -107,7 +107,7 @@ class Bot:
         Raises:
             ModelError: the model that was asked for cannot be used.
         """
-        settings, _ = settle(settings)
+        settings, choice = settle(settings)
         notes: list[str] = []
         reader, judge = parts or (_reader(notes), _judge(notes))
         if settings.model == EXTRACTS:
@@ -115,9 +115,11 @@ class Bot:
         from rag.models.catalogue import open_generator
 
         try:
-            return cls(retriever, open_generator(settings), notes=notes, reader=reader, judge=judge)
+            generator = open_generator(settings)
+            generator.prepare(prefix())
+            return cls(retriever, generator, notes=notes, reader=reader, judge=judge)
         except ModelError as error:
-            if settings.model != EMBEDDED_MODEL or (isinstance(error, ModelCrashed) and must):
+            if choice is None and (settings.model != EMBEDDED_MODEL or (isinstance(error, ModelCrashed) and must)):
                 raise
             return cls(retriever, notes=[*notes, f"Extracts only: {error}"], reader=reader, judge=judge)
 

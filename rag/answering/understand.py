@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from rag.language.parts import asked, parts
+from rag.language.parts import asked, bare, parts
 from rag.language.speech import asked_speaker
 from rag.language.standalone import standalone
 from rag.language.time import describe, sources_named, understand_time
@@ -82,7 +82,8 @@ def _one(query: Query, about: Surroundings) -> Query:
     speech = asked_speaker(text)
     query = replace(
         query,
-        text=text if any(c.isalnum() for c in text) else query.text,
+        # The reader knows plain questions: "Name the mediators." is read as "Who were the mediators?".
+        text=bare(text if any(c.isalnum() for c in text) else query.text),
         kind=kind,
         sources=sources,
         as_of=as_of,
