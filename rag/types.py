@@ -414,8 +414,8 @@ class Candidate:
 
 
 #: A sentence or value at least this share as likely as the best one is comparable with it: it may be another version,
-#: or the one of the time that is asked for.
-COMPARABLE = 0.5
+#: or the one of the time that is asked for. eval/README.md has the table that chose it.
+COMPARABLE = 0.33
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from rag.evaluation.folder import write_run
 from rag.evaluation.gold import Evidence, GoldItem
 from rag.evaluation.runner import run as run_gold
 from rag.resources import resource
+from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
 from rag.types import Answer, Query
 
@@ -94,7 +95,7 @@ def test_what_did_not_change_is_not_asked_again(full: Path, rag: Rag, tmp_path: 
 def test_interrupted_and_taken_up_again(rag: Rag, home: dict[str, str], tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     environment = os.environ | home | {"DATELINE_CACHE_DIR": str(cache)}
-    command = [sys.executable, "-m", "rag.cli", "eval", "run", "--model", "extracts", "--limit", "20"]
+    command = [sys.executable, "-m", "rag.cli", "eval", "run", "--model", "extracts", "--limit", "80"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     kept = cache / "eval" / "answers.sqlite"
 
@@ -115,19 +116,21 @@ def test_interrupted_and_taken_up_again(rag: Rag, home: dict[str, str], tmp_path
     assert process.returncode == 130
     assert "goes on from here" in told
     before = count()
-    assert 5 <= before < 20
+    assert 5 <= before < 80
     out = tmp_path / "out"
     done = subprocess.run([*command, "--out", str(out)], cwd=ROOT, env=environment, capture_output=True, check=False)
     assert done.returncode == 0
     rows = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
     assert sum(row["cached"] for row in rows) == before
-    assert len(rows) == 20
+    assert len(rows) == 80
 
 
 def test_a_change_of_settings_or_articles_asks_anew(briefs: Settings) -> None:
-    with Bot.open(settings=briefs) as bot, Bot.open(settings=replace(briefs, k=5)) as other:
-        assert fingerprint(bot) == fingerprint(bot)
-        assert fingerprint(bot) != fingerprint(other)
+    with Retriever.open(settings=briefs) as retriever:
+        bot, changed = Bot.around(retriever, briefs), replace(briefs, k=5)
+        assert fingerprint(bot, retriever) == fingerprint(bot, retriever)
+        with Retriever.open(settings=changed) as fewer:
+            assert fingerprint(bot, retriever) != fingerprint(Bot.around(fewer, fewer.settings), fewer)
 
 
 def test_questions_drawn_by_a_seed(briefs: Settings, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_any_threshold_can_be_applied_to_a_finding_afterwards() -> None:
     assert found.probability == 0.9
     assert found.comparable(0.4) == ranked
     assert found.comparable(0.6) == ranked[:1]
-    assert set(found.versions(0.4)) == set(values)
+    assert found.versions(0.4) == values
     assert found.versions(0.6) == ()
     assert Finding(Query("How many?", order="latest"), (one, other), ranked, values).versions(0.4) == ()
     assert Finding(Query("How many?"), (), ()).probability == 0.0

@@ -14,6 +14,7 @@ from threading import Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from rag.answering.counting import count
 from rag.answering.extracts import Extract, extract
 from rag.answering.finding import find, read, shipped_probability
 from rag.answering.understand import Surroundings, understand
@@ -234,6 +235,10 @@ class _Run:
 
     def gather(self) -> Answer:
         """Search, read and find for each part of the question; the answer in the articles' own words."""
+        if self.query.kind == "count" and not self.query.parts:
+            counted, self.hits = count(self.query, self.bot.retriever)
+            if counted:
+                return self.answer("count", counted, model=EXTRACTS, probability=1.0)
         bot, parts = self.bot, self.query.parts or (self.query,)
         found = [bot.retriever.search(part) for part in parts]
         self.timings["search"] = time.perf_counter() - self.started
@@ -305,7 +310,7 @@ class _Run:
         return tuple(kept)
 
     def answer(
-        self, kind: Literal["model", "extracts", "abstention"], claims: Sequence[Claim] = (), **parts: Any
+        self, kind: Literal["model", "extracts", "count", "abstention"], claims: Sequence[Claim] = (), **parts: Any
     ) -> Answer:
         """An Answer with what is known so far."""
         self.timings["total"] = time.perf_counter() - self.started

@@ -76,6 +76,10 @@ class GoldRetriever:
             for rank, (passage, rows) in enumerate(zip(passages, parts, strict=True), 1)
         ]
 
+    def holding(self, query: Query, terms: Sequence[str]) -> list[Hit]:
+        """Those of the retriever within."""
+        return self._inner.holding(query, terms)
+
     def sources(self) -> dict[str, int]:
         """Those of the retriever within."""
         return self._inner.sources()
@@ -95,6 +99,10 @@ class _Nothing:
     settings: Settings
 
     def search(self, query: Query) -> list[Hit]:
+        """No hit."""
+        return []
+
+    def holding(self, query: Query, terms: Sequence[str]) -> list[Hit]:
         """No hit."""
         return []
 

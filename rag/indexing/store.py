@@ -402,6 +402,31 @@ class Store:
         scores, rows = self._vectors.search(query[np.newaxis, :], min(n, self._vectors.ntotal), params=parameters)
         return [(int(row), float(score)) for row, score in zip(rows[0], scores[0], strict=True) if row >= 0]
 
+    def holding(self, terms: Sequence[str], allowed: NDArray[np.int64] | None) -> list[int]:
+        """For each article that holds every term, in title or text, the row of its first passage that holds the most.
+
+        Args:
+            terms: words as the full-text table has them; none asks for all articles.
+            allowed: only these passages; None allows all.
+        """
+        with _sqlite_errors(self.layout):
+            owner = dict(self._db.execute("SELECT row, article FROM passages"))
+            if allowed is not None:
+                owner = {row: owner[row] for row in allowed.tolist() if row in owner}
+            found = dict.fromkeys(owner.values(), 0)
+            counts: dict[int, int] = dict.fromkeys(owner, 0)
+            for term in terms:
+                rows = self._db.execute("SELECT rowid FROM passages_text WHERE passages_text MATCH ?", (f'"{term}"',))
+                here = [row for (row,) in rows if row in owner]
+                for row in here:
+                    counts[row] += 1
+                for article in {owner[row] for row in here}:
+                    found[article] += 1
+        first: dict[int, int] = {}
+        for row in sorted(owner, key=lambda row: (-counts[row], row)):
+            first.setdefault(owner[row], row)
+        return sorted(first[article] for article, n in found.items() if n == len(terms))
+
     def search_text(self, query: str, n: int, allowed: NDArray[np.int64] | None) -> list[tuple[int, float]]:
         """Passage rows with their BM25 score (0 and up, higher is better), best first.
 

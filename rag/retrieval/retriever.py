@@ -56,6 +56,10 @@ class Searcher(Protocol):
         """Hits for a query, best first; see `Retriever.search`."""
         ...
 
+    def holding(self, query: Query, terms: Sequence[str]) -> list[Hit]:
+        """One hit for each article that holds every term; see `Retriever.holding`."""
+        ...
+
     def sources(self) -> dict[str, int]:
         """Number of articles by source."""
         ...
@@ -230,6 +234,19 @@ class Retriever:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def holding(self, query: Query, terms: Sequence[str]) -> list[Hit]:
+        """One hit for each article that passes the query's filters and holds every term, newest first.
+
+        Args:
+            terms: see `Store.holding`.
+        """
+        with self._lock, self._store.snapshot():
+            allowed = self._store.filter_rows(self._sources(query.sources), query.since, query.until, query.undated)
+            stored = self._store.passages(self._store.holding(terms, allowed))
+        passages = [each.passage for each in stored.values()]
+        passages.sort(key=lambda p: (str(p.article.published or ""), p.article.id), reverse=True)
+        return [Hit(passage, 1 / rank, rank) for rank, passage in enumerate(passages, 1)]
 
     def sources(self) -> dict[str, int]:
         """Number of articles by source."""
