@@ -161,7 +161,7 @@ def test_the_head_names_nobody_else(page: str) -> None:
     answer = httpx.get(page, headers={"accept-encoding": "br, gzip"})
     head = answer.text.partition("</head>")[0]
     assert "<title>" in head
-    assert not re.search(rr'<meta[^>]*"(?:og|twitter):|githubusercontent', head, re.I)
+    assert not re.search(r'<meta[^>]*"(?:og|twitter):|githubusercontent', head, re.I)
     icon = httpx.get(f"{page}/favicon.ico")
     assert icon.headers["content-type"].startswith("image/svg")
     assert "gradio" not in icon.text.lower()
