@@ -65,7 +65,7 @@ def serve(settings: Settings, *, open_browser: bool = False, fetch: bool = False
                 theme=theme(),
                 favicon_path=str(STATIC / "favicon.svg"),
                 # Not `css`: Gradio would put its own container before every selector.
-                head='<title>Dateline</title><link rel="icon" type="image/svg+xml" href="/favicon.ico">'
+                head='<link rel="icon" type="image/svg+xml" href="/favicon.ico">'
                 f"<style>{(STATIC / 'page.css').read_text(encoding='utf-8')}</style>",
                 js=(STATIC / "page.js").read_text(encoding="utf-8"),
             )

@@ -12,6 +12,7 @@ import pytest
 
 from rag.answering.bot import Bot
 from rag.answering.show import show_answer
+from rag.answering.writing import whole_words
 from rag.articles import load
 from rag.errors import InputError, ModelError, ModelMissing
 from rag.indexing.build import build_index
@@ -144,6 +145,15 @@ def test_stop(bot: Bot) -> None:
     (answer,) = stream
     assert isinstance(answer, Answer)
     assert answer.kind in {"model", "extracts"}
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [("It was sign", "It was "), ("It was signed. In Do", "It was signed. In "), ("It was signed.", "It was signed."),
+     ("In Doha [1]", "In Doha [1]"), ("In Doha ", "In Doha "), ("Doh", ""), ("", "")],
+)  # fmt: skip
+def test_what_was_stopped_keeps_no_torn_word(written: str, kept: str) -> None:
+    assert whole_words(written) == kept
 
 
 @pytest.mark.parametrize("question", ["How long is the border?", "What is the length of the border?"])

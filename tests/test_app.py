@@ -491,9 +491,9 @@ def test_retry_undo_and_edit(page: str, browser: Any, home: Path) -> None:
         assert len(set(folder.glob("*.json")) - before) == 3
 
 
-def begin_endless(tab: Any) -> None:
+def begin_endless(tab: Any, asked: str = "Where was the ceasefire signed?") -> None:
     """Ask the slow model, and wait for its first words."""
-    question(tab).fill("Where was the ceasefire signed?")
+    question(tab).fill(asked)
     question(tab).press("Enter")
     tab.locator(".dl-writing", has_text="Doha was the place").wait_for()
     Slow.cut.clear()
@@ -504,7 +504,7 @@ def test_stop_keeps_what_was_written(slow_page: str, browser: Any) -> None:
         begin_endless(tab)
         tab.get_by_role("button", name="Stop", exact=True).click()
         tab.locator(".dl-answered").wait_for(timeout=5_000)
-        assert "Doha was the place" in tab.locator(".dl-claim").first.inner_text()
+        assert tab.locator(".dl-claim", has_text="Doha was the place").count() >= 1
         assert tab.locator(".dl-claim .dl-cite, .dl-failed").count() >= 1, "what was written is cited or marked"
         assert Slow.cut.wait(2)
 

@@ -64,6 +64,9 @@ def test_damaged_files_are_passed_over(answers: tuple[Answer, ...], tmp_path: Pa
     saved = keep.save(Conversation(answers=answers))
     (tmp_path / "20990101-000000-00000000.json").write_text('{"id": "x"')
     assert [c.id for c in keep.recent()] == [saved.id]
+    assert keep.titles() == [(saved.id, saved.title, saved.started)]
+    keep.delete(saved.id)
+    assert keep.titles() == []
 
 
 @pytest.mark.parametrize("id_", ["../../etc/passwd", "a", "", "a/b-c-d-e-f", "x" * 65])

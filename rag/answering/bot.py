@@ -18,7 +18,7 @@ from rag.answering.counting import count
 from rag.answering.extracts import Extract, extract
 from rag.answering.finding import find, read, shipped_probability
 from rag.answering.understand import Surroundings, understand
-from rag.answering.writing import abstains, claims_of, excerpts, fit, judge_claim, prefix
+from rag.answering.writing import abstains, claims_of, excerpts, fit, judge_claim, prefix, whole_words
 from rag.errors import ModelCrashed, ModelError
 from rag.language.values import numbers
 from rag.language.words import content_stems
@@ -281,6 +281,8 @@ class _Run:
             claims = [claim for each in self.extracts for claim in each.claims]
             yield self.answer("extracts" if claims else "abstention", claims, model=EXTRACTS, notes=(note,))
             return
+        if stop is not None and stop.is_set():
+            written = whole_words(written)
         usage = {"prompt": generator.count_tokens(messages), "completion": pieces}
         sentences = [citation for excerpt in shown for citation in excerpt.sentences]
         claims = [judge_claim(text, sentences, self.bot.judge) for text in claims_of(written)]

@@ -173,6 +173,14 @@ def fit(
     )
 
 
+def whole_words(written: str) -> str:
+    """What was written before it was stopped, without a word that may be torn."""
+    if not written or written[-1].isspace() or written[-1] in ".!?]":
+        return written
+    whole, space, _ = written.rpartition(" ")
+    return whole + space
+
+
 def claims_of(text: str) -> list[str]:
     """The sentences of what a model wrote, without marks and bullets; what holds no letter or digit is dropped."""
     found = []

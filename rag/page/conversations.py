@@ -8,6 +8,7 @@ import re
 import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from threading import RLock
 
@@ -109,6 +110,12 @@ class Conversations:
         names = sorted((path.stem for path in self._folder.glob("*.json")), reverse=True)[:most]
         return [found for name in names if (found := self.load(name))]
 
+    def titles(self, most: int = 100) -> list[tuple[str, str, str]]:
+        """Id, title and start of the newest, newest first; a file is read again only when it has changed."""
+        paths = sorted(self._folder.glob("*.json"), reverse=True)[:most]
+        found = (_title_of(path, path.stat().st_mtime_ns) for path in paths)
+        return [title for title in found if title]
+
     def delete(self, id_: str) -> None:
         """Remove one; nothing happens when it is not there."""
         if id_:
@@ -118,6 +125,12 @@ class Conversations:
         if not _ID.fullmatch(id_):
             raise ValueError(f"{id_!r} is no conversation")
         return self._folder / f"{id_}.json"
+
+
+@lru_cache(maxsize=10_000)
+def _title_of(path: Path, _changed: int) -> tuple[str, str, str] | None:
+    found = Conversations(path.parent).load(path.stem)
+    return (found.id, found.title, found.started) if found else None
 
 
 def own_file(path: str, flags: int) -> int:

@@ -125,9 +125,16 @@ class Desk:
         """What the index holds."""
         return self.retriever.status()
 
-    def examples(self) -> list[str]:
-        """Questions that the articles answer; the newest articles first. Found once for each state of the index."""
+    def examples(self, *, wait: bool = True) -> list[str]:
+        """Questions that the articles answer; the newest articles first. Found once for each state of the index.
+
+        Args:
+            wait: whether they are looked for now; else there are none until somebody has.
+        """
         state = self.retriever.fingerprint()
+        if not wait:
+            known, found = self._examples
+            return found if known == state else []
         with self._examples_lock:
             if self._examples[0] != state:
                 rows = self.retriever.articles()[:40]

@@ -6,6 +6,7 @@ Knows nothing about what the page shows.
 from __future__ import annotations
 
 import errno
+import html
 import importlib.util
 import json
 import os
@@ -110,11 +111,12 @@ def gradio_app(page: Any, listening: socket.socket, *, logged_in: bool, **how: A
     _tell_bad_calls(app.routes[-1].app)  # the mounted page
     if page.mcp_server_obj:
         _connect_tools(page.mcp_server_obj, own_address(listening), inner)
-    return _with_own_head(app), inner
+    return _with_own_head(app, page.title), inner
 
 
-def _with_own_head(app: App) -> App:
-    """The application, its page without what Gradio says of itself to other sites (name, picture, address)."""
+def _with_own_head(app: App, title: str) -> App:
+    """The application, its page titled, and without what Gradio says of itself to other sites (name, picture)."""
+    head = f"<head><title>{html.escape(title)}</title>".encode()
 
     async def own(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or scope["path"] != "/" or scope["method"] != "GET":
@@ -129,7 +131,7 @@ def _with_own_head(app: App) -> App:
                 return
             body.extend(message.get("body", b""))
             if not message.get("more_body"):
-                said = _FOREIGN.sub(b"", bytes(body))
+                said = _FOREIGN.sub(b"", bytes(body)).replace(b"<head>", head, 1)
                 headers = [pair for pair in started["headers"] if pair[0].lower() != b"content-length"]
                 await send({**started, "headers": [*headers, (b"content-length", str(len(said)).encode())]})
                 await send({"type": "http.response.body", "body": said})

@@ -51,7 +51,7 @@ def build(desk: Desk) -> gr.Blocks:
             shared.remembered,
             [*fresh, *ask.options[1:], ask.chips, shared.conversation, shared.saved, shared.outbox],
             **AT_ONCE,
-        )
+        ).then(articles.welcome, None, shared.outbox, **AT_ONCE)
         page.unload(arrival.gone)
         if not desk.fetching.done:
             looks = gr.Timer(LOOK)

@@ -96,7 +96,7 @@ class AskTab:
         ):  # fmt: skip
             event.then(
                 self.respond, inputs, [shared.outbox, shared.conversation], concurrency_limit=1,
-                concurrency_id=MODEL, show_progress="hidden", **PRIVATE,
+                concurrency_id=MODEL, show_progress="minimal", show_progress_on=self.box, **PRIVATE,
             ).then(
                 self.finish, [shared.conversation, shared.remembered], [self.box, shared.saved, shared.remembered],
                 **AT_ONCE,

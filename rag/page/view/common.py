@@ -56,7 +56,7 @@ class Shared:
 
     def listed(self, request: gr.Request, current: str) -> Any:
         """The list of conversations with one of them chosen."""
-        choices = [(f"{c.title} · {c.started[:10]}", c.id) for c in self.keeper(request).recent()]
+        choices = [(f"{title} · {started[:10]}", id_) for id_, title, started in self.keeper(request).titles()]
         known = {id_ for _, id_ in choices}
         return gr.update(choices=choices, value=current if current in known else None, visible=bool(choices))
 
@@ -64,12 +64,16 @@ class Shared:
         """A message: show this conversation, and below it a turn that is being answered."""
         turns = [turn_of(conversation, n) for n in range(len(conversation.answers))]
         turns += [pending] if pending else []
-        return message(op="all", turns=turns, welcome="" if turns else self.welcome())
+        return message(op="all", turns=turns, welcome="" if turns else self.welcome(wait=False))
 
-    def welcome(self) -> str:
-        """What an empty conversation shows."""
+    def welcome(self, *, wait: bool = True) -> str:
+        """What an empty conversation shows.
+
+        Args:
+            wait: whether the questions are looked for now, which takes some seconds where the articles are new.
+        """
         articles = bool(self.desk.status().articles)
-        return render_welcome(self.desk.examples() if articles else [], articles=articles)
+        return render_welcome(self.desk.examples(wait=wait) if articles else [], articles=articles)
 
     def open_place(self, text: str) -> str:
         """The article at a place, for the panel."""
