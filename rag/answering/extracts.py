@@ -12,6 +12,8 @@ from rag.types import FACTOID_KINDS, Candidate, Citation, Claim, Finding, Versio
 
 #: Sentences of an answer: of a factoid, and of an open question.
 MOST, MOST_OPEN = 3, 4
+#: Of an open question no sentence is shown that is less than a tenth as likely as the best; eval/README.md has the table.
+RELEVANT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,18 @@ class Extract:
 def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
     """The best sentences of a finding, nothing when none of them is at least `threshold` likely.
 
+    Whoever asks for somebody's words gets the best of them, however likely, where the articles report any.
+
     A factoid gets the best sentence, and further ones of other articles that are likely too; where articles differ,
     one for each version. An open question gets the best sentences of all articles, in the order in which the articles
     were published and have them.
     """
-    if finding.probability < threshold:
-        return Extract(())
     query = finding.query
+    if finding.probability < threshold and not _reported(finding):
+        return Extract(())
     if query.kind not in FACTOID_KINDS and query.speech != "who":
-        chosen = _spread(finding.ranked, MOST_OPEN)
+        least = RELEVANT * finding.ranked[0].alone
+        chosen = _spread([c for c in finding.ranked if c.alone >= least], MOST_OPEN)
         chosen.sort(key=lambda c: (str(c.citation.article.published or ""), c.citation.article.id, c.citation.start))
         return Extract(tuple(_quote(c.citation, part) for c in chosen))
     versions = finding.versions(threshold)
@@ -53,6 +58,15 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
     best = finding.ranked[0]
     chosen = _spread(finding.comparable(threshold), MOST, one_per_article=True)
     return Extract(tuple(_quote(c.citation, part) for c in chosen), (best.span,) if best.span else ())
+
+
+def _reported(finding: Finding) -> bool:
+    """Whether the words of the speaker that is asked for are there, on what is asked."""
+    if finding.query.speech != "words" or not finding.query.speaker or not finding.ranked:
+        return False
+    best = finding.ranked[0].citation
+    spoken = next((s for s in best.passage.sentences if s.start == best.start), None)
+    return spoken is not None and bool(spoken.speaker)
 
 
 def _spread(candidates: Sequence[Candidate], most: int, *, one_per_article: bool = False) -> list[Candidate]:
