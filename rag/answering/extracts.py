@@ -12,7 +12,7 @@ from rag.types import FACTOID_KINDS, Candidate, Citation, Claim, Finding, Versio
 
 #: Sentences of an answer: of a factoid, and of an open question.
 MOST, MOST_OPEN = 3, 4
-#: Of an open question no sentence is shown that is less than a tenth as likely as the best; eval/README.md has the table.
+#: Of an open question no sentence is shown that is less than a tenth as likely as the best (table: eval/README.md).
 RELEVANT = 0.1
 
 
