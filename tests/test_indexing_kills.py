@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rounds import ROUNDS
+from repeats import REPEATS
 from test_indexing_build import check_whole
 
 from rag.indexing.build import build_index, index_status
@@ -79,7 +79,7 @@ print(killed)
 """
 
 
-@pytest.mark.parametrize("kills", [12, pytest.param(ROUNDS, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+@pytest.mark.parametrize("kills", [12, pytest.param(REPEATS, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
 def test_kill_9_at_random_moments(settings: Settings, letters: Any, kills: int) -> None:
     command = [sys.executable, "-c", ROUNDS.format(tests=str(HERE)), str(settings.index_dir), str(kills), "11"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rounds import ROUNDS
+from repeats import REPEATS
 from test_indexing_build import check_whole
 
 from rag.indexing.build import build_index
@@ -191,7 +191,7 @@ class Replay:
             file.pending.append((at, data))
 
 
-@pytest.mark.parametrize("cuts", [40, pytest.param(ROUNDS, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
+@pytest.mark.parametrize("cuts", [40, pytest.param(REPEATS, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
 def test_a_power_cut_loses_nothing_that_was_reported(
     settings: Settings, letters: Any, tmp_path: Path, cuts: int
 ) -> None:

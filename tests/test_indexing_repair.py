@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rounds import ROUNDS
+from repeats import REPEATS
 
 from rag.errors import IndexCorrupted, RagError
 from rag.indexing.build import build_index, index_status
@@ -66,7 +66,7 @@ def pages(whole: Path) -> int:
     return (whole / "index.sqlite").stat().st_size // PAGE
 
 
-@pytest.mark.parametrize("most", [6, pytest.param(ROUNDS // 4, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("most", [6, pytest.param(REPEATS // 4, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
 @pytest.mark.parametrize("kind", ["noise", "zeros", "other page"])
 def test_one_damaged_page_costs_what_was_on_it(
     whole: Path, settings: Settings, letters: Any, kind: str, most: int
@@ -256,7 +256,7 @@ build.build_index([], settings, embedder=LetterEmbedder(), rebuild=True)
 """
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(ROUNDS // 8, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("kills", [4, pytest.param(REPEATS // 8, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
 def test_kill_9_while_rebuilding_loses_nothing(whole: Path, settings: Settings, letters: Any, kills: int) -> None:
     copied(whole, settings)
     draw = random.Random(3)
