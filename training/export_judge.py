@@ -19,7 +19,7 @@ from rag.models.judge import Judge
 from training.judge_data import CONTRADICTED, SUPPORTED, UNSUPPORTED
 from training.measure_judge import premises, rows
 
-RIGHT_MARKED = 0.03
+RIGHT_MARKED = 0.04
 """Share of the right claims of dev.jsonl that the threshold may mark; the bar is .05 with the vetoes."""
 
 

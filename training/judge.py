@@ -116,7 +116,7 @@ def main() -> None:
         options.out,
         count=options.steps,
         rate=options.rate,
-        every=200,
+        every=50,
     )
     model.save_pretrained(options.out)
 

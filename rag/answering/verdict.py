@@ -2,7 +2,7 @@
 
 A premise is a sentence of an article, best with the sentence before it, so that "he" and "the deal" can be understood
 (`premise_of`). The judge decides on meaning; a number, date or name that the sentences do not have, or have with
-another value, overrules it. Knows nothing about passages or answers.
+another value, overrules it, and so does a negation where no sentence has one. Knows nothing about passages or answers.
 """
 
 from __future__ import annotations
@@ -139,11 +139,15 @@ def _reserve(claim: str, premise: str) -> str:
 def _missing(
     claim: str, best: str, premises: Sequence[str], context: str, published: date | None
 ) -> list[tuple[str, bool]]:
-    """What the premises lack of a claim's numbers, dates and names: (words for people, another value stands there)."""
+    """What the premises lack of a claim's numbers, dates, names and negations: (words for people, it differs there)."""
     wanted = set(content_stems(claim))
     # A claim may join two sentences; one that shares little with it lends it no number.
     close = [best, *(p for p in premises if p != best and len(wanted & set(content_stems(p))) >= 0.5 * len(wanted))]
-    return [*_missing_values(claim, close, published, context), *_missing_names(claim, " ".join([*close, context]))]
+    found = [*_missing_values(claim, close, published, context), *_missing_names(claim, " ".join([*close, context]))]
+    denied = marks(claim, NEGATIONS)
+    if denied and not any(marks(premise, NEGATIONS) for premise in close):
+        found.append((f"it says “{denied[0]}”, the sentence does not", True))
+    return found
 
 
 def _missing_values(
