@@ -12,6 +12,10 @@ from rag.types import FACTOID_KINDS, Candidate, Citation, Claim, Finding, Versio
 
 #: Sentences of an answer: of a factoid, and of an open question.
 MOST, MOST_OPEN = 3, 4
+#: Open kinds whose best sentence may hold the answer in a few words.
+NAMED = ("list", "definition")
+#: Those words are shown from this probability on: the threshold of factoids (models/probability).
+SURE = 0.12
 #: Of an open question no sentence is shown that is less than a tenth as likely as the best (table: eval/README.md).
 RELEVANT = 0.1
 
@@ -47,7 +51,9 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
         least = RELEVANT * finding.ranked[0].alone
         chosen = _spread([c for c in finding.ranked if c.alone >= least], MOST_OPEN)
         chosen.sort(key=lambda c: (str(c.citation.article.published or ""), c.citation.article.id, c.citation.start))
-        return Extract(tuple(_quote(c.citation, part) for c in chosen))
+        best = finding.ranked[0]
+        short = (best.span,) if query.kind in NAMED and best.probability >= SURE and best.span else ()
+        return Extract(tuple(_quote(c.citation, part) for c in chosen), short)
     versions = finding.versions(threshold)
     spans = {(c.citation.article.id, c.citation.start): c.span for c in finding.ranked if c.span}
     if versions:
