@@ -45,15 +45,15 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
     were published and have them.
     """
     query = finding.query
-    if finding.probability < threshold and not _reported(finding):
+    if not finding.ranked or (finding.probability < threshold and not _reported(finding)):
         return Extract(())
+    best = finding.ranked[0]
     if query.kind not in FACTOID_KINDS and query.speech != "who":
-        least = RELEVANT * finding.ranked[0].alone
+        least = RELEVANT * best.alone
         chosen = _spread([c for c in finding.ranked if c.alone >= least], MOST_OPEN)
         chosen.sort(key=lambda c: (str(c.citation.article.published or ""), c.citation.article.id, c.citation.start))
-        best = finding.ranked[0]
-        short = (best.span,) if query.kind in NAMED and best.probability >= SURE and best.span else ()
-        return Extract(tuple(_quote(c.citation, part) for c in chosen), short)
+        named = query.kind in NAMED and best.probability >= SURE and best.span
+        return Extract(tuple(_quote(c.citation, part) for c in chosen), (best.span,) if named and best.span else ())
     versions = finding.versions(threshold)
     spans = {(c.citation.article.id, c.citation.start): c.span for c in finding.ranked if c.span}
     if versions:
@@ -61,7 +61,6 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
         found = [spans.get((voice.article.id, voice.start)) for voice in voices]
         short = tuple(span for span in found if span is not None)
         return Extract(tuple(_quote(voice, part) for voice in voices), short, versions)
-    best = finding.ranked[0]
     chosen = _spread(finding.comparable(threshold), MOST, one_per_article=True)
     return Extract(tuple(_quote(c.citation, part) for c in chosen), (best.span,) if best.span else ())
 
