@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from rag.types import Answer, Article, ArticleMeta, Citation, Claim, Passage, Progress, Version
+from rag.types import OPEN_KINDS, Answer, Article, ArticleMeta, Citation, Claim, Passage, Progress, Version
 
 #: From this probability on an answer is headed "In short"; below it, it is the nearest that there is.
 SURE = 0.5
@@ -175,7 +175,7 @@ def _blocks(answer: Answer, writing: bool) -> dict[str, Any]:
     """Which claims come first and which below, with their headings; nothing refuted stands above what refutes it."""
     verbatim = "What the articles say, verbatim"
     if answer.kind != "model":
-        near = answer.kind == "extracts" and not sure(answer)
+        near = answer.kind == "extracts" and answer.query.kind not in OPEN_KINDS and not sure(answer)
         heading = "Nearest words" if near else verbatim if writing else ""
         return {"first": answer.claims, "heading": heading}
     if answer.extracts and all(failed(claim) for claim in answer.claims):

@@ -181,11 +181,15 @@
   const draft = sessionStorage.getItem(DRAFT) || sessionStorage.getItem(ASKED);
   if (draft && field("dl-question")) put(field("dl-question"), draft);
 
-  // Gradio keeps the last day where what is typed is none, and says nothing.
+  // Gradio keeps the last day where what is typed is none, or makes 3 March of 31 February, and says nothing.
   document.addEventListener("focusout", (event) => {
-    const text = event.target.closest?.("#dl-since, #dl-until") && event.target.value?.trim();
-    if (text && !(/^\d{4}-\d\d-\d\d$/.test(text) && new Date(text).toJSON?.()?.startsWith(text)))
-      show({ op: "say", text: `“${text}” is no day, so it does not filter. Write it as 2025-10-19.` });
+    const box = event.target.closest?.("#dl-since, #dl-until");
+    const text = box && event.target.value?.trim();
+    if (!text) return;
+    const day = /^\d{4}-\d\d-\d\d$/.test(text) && new Date(text);
+    if (day && !isNaN(day) && day.toISOString().startsWith(text)) return;
+    show({ op: "say", text: `“${text}” is no day, so it does not filter. Write it as 2025-10-19.` });
+    setTimeout(() => tell("dl-done", { do: "unfilter", name: box.id.slice(3) }), 300);
   });
 
   // Gradio gives the buttons that open a calendar no name.
