@@ -691,8 +691,12 @@ def test_accessible_by_the_rules_of_wcag_aa(page: str, browser: Any, size: dict[
         tab.locator("mark.dl-quote").first.wait_for()
         found = [*Axe().run(tab, options=rules).response["violations"]]
         tab.locator("#dl-close").click()
+        tab.get_by_role("button", name="Edit").last.click()
+        tab.get_by_role("button", name="Wrong").last.click()
         tab.get_by_role("button", name="Filters and model").click()
-        tab.wait_for_timeout(300)
+        tab.locator("#dl-since input").fill("2025-01-01")
+        tab.locator("#dl-since input").press("Enter")
+        tab.locator(".dl-chip").wait_for()
         found += Axe().run(tab, options=rules).response["violations"]
         tab.get_by_role("tab", name="Articles").click()
         tab.wait_for_timeout(500)
