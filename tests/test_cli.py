@@ -48,7 +48,7 @@ def test_index_then_status(tmp_path: Path, cache_dir: Path) -> None:
     done = rag("index", str(folder), str(tmp_path / "none"), index=index, cache=cache_dir)
     assert done.returncode == 1
     assert "1 added, 0 replaced, 0 unchanged, 0 pruned; 1 passages" in done.stdout
-    assert re.search(r"indexing: +1articles|1articles|indexing", done.stderr)
+    assert re.search(r"1 articles", done.stderr)
     assert "b.txt: The file is not text." in done.stderr
     assert "none: There is no such file or folder." in done.stderr
     (folder / "b.txt").unlink()
@@ -75,7 +75,7 @@ def test_ask_as_json_with_the_embedded_model(run: Any) -> None:
     )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert answer["model"] == "SmolLM2-135M-Instruct with Dateline's adapter"
+    assert answer["model"] == "SmolLM2-135M-Instruct"
     for claim in answer["claims"]:
         for citation in claim["citations"]:
             assert citation["quote"] in citation["passage"]["text"]
@@ -92,7 +92,7 @@ def test_search(run: Any) -> None:
     ("arguments", "code", "words"),
     [
         (["ask", "  "], 2, ["The question is empty", "rag ask"]),
-        (["ask", "x" * 2001], 2, ["2,001 characters"]),
+        (["ask", "x" * 8001], 2, ["8,001 characters"]),
         (["ask", "Who?", "--since", "soon"], 2, ["YYYY-MM-DD"]),
         (["ask", "Who?", "--source", "Nobody"], 2, ["Known sources: Sample Desk A"]),
         (["ask", "Who?", "--model", "missing.gguf"], 1, ["missing.gguf cannot be read", "--model"]),
@@ -131,7 +131,7 @@ def test_models_are_listed(run: Any) -> None:
     done = run("models", "list")
     assert done.returncode == 0
     assert re.search(
-        r"^smollm2-135m +embedded +0\.10 GB on disk +0\.\d GB RAM .*contains_match 0\.\d\d", done.stdout, re.M
+        r"^smollm2-135m +embedded +0\.10 GB on disk +0\.\d GB RAM .*right 0\.\d", done.stdout, re.M
     )
     assert done.stdout.count("fetchable") >= 3
 
