@@ -105,11 +105,16 @@ def verdict(
 def conflict(first: str, second: str, judge: Judge) -> bool:
     """Whether two sentences that answer the same question cannot both be true, for any wording.
 
-    Where both hold numbers or dates these decide: they count or date the same thing differently, or the same way.
-    Otherwise the judge does, in either direction.
+    Where both hold numbers or dates these decide: they count or date the same thing differently, or the same way. Two
+    that share most of their words but each have a name that the other lacks differ in that name. Otherwise the judge
+    decides, in either direction.
     """
     missing = [_missing_values(first, [second], None), _missing_values(second, [first], None)]
     if any(differs for found in missing for _, differs in found):
+        return True
+    mine, theirs = set(content_stems(first)), set(content_stems(second))
+    alike = len(mine & theirs) >= 0.5 * min(len(mine), len(theirs))
+    if alike and _missing_names(first, second) and _missing_names(second, first):
         return True
     if (numbers(first) or days(first)) and (numbers(second) or days(second)) and not all(missing):
         return False
