@@ -19,8 +19,8 @@ from rag.models.judge import Judge
 from training.judge_data import CONTRADICTED, SUPPORTED, UNSUPPORTED
 from training.measure_judge import premises, rows
 
-RIGHT_MARKED = 0.04
-"""Share of the right claims of dev.jsonl that the threshold may mark; the bar is .05 with the vetoes."""
+RIGHT_MARKED = 0.02
+"""Share of the right claims of dev.jsonl that the threshold may mark: little, for people word claims more freely."""
 
 
 def export(run: Path, out: Path) -> None:
@@ -108,7 +108,7 @@ def main() -> None:
     _write(options.out, manifest)
     manifest["temperature"] = round(temperature(Judge(options.out), [pairs[i] for i in drawn]), 3)
     _write(options.out, manifest)
-    supports, contradicts = thresholds(Judge(options.out), rows(options.data / "dev.jsonl")[: options.pairs // 2])
+    supports, contradicts = thresholds(Judge(options.out), rows(options.data / "dev.jsonl"))
     manifest |= {"supports": round(supports, 3), "contradicts": round(contradicts, 3)}
     _write(options.out, manifest)
     print(json.dumps(manifest))

@@ -105,11 +105,16 @@ def verdict(
 def conflict(first: str, second: str, judge: Judge) -> bool:
     """Whether two sentences that answer the same question cannot both be true, for any wording.
 
-    Where both hold numbers or dates these decide: they count or date the same thing differently, or the same way.
-    Otherwise the judge does, in either direction.
+    Where both hold numbers or dates these decide: they count or date the same thing differently, or the same way. Two
+    that share most of their words but each have a name that the other lacks differ in that name. Otherwise the judge
+    decides, in either direction.
     """
     missing = [_missing_values(first, [second], None), _missing_values(second, [first], None)]
     if any(differs for found in missing for _, differs in found):
+        return True
+    mine, theirs = set(content_stems(first)), set(content_stems(second))
+    alike = len(mine & theirs) >= 0.5 * min(len(mine), len(theirs))
+    if alike and _missing_names(first, second) and _missing_names(second, first):
         return True
     if (numbers(first) or days(first)) and (numbers(second) or days(second)) and not all(missing):
         return False
@@ -141,9 +146,13 @@ def _missing(
 ) -> list[tuple[str, bool]]:
     """What the premises lack of a claim's numbers, dates, names and negations: (words for people, it differs there)."""
     wanted = set(content_stems(claim))
-    # A claim may join two sentences; one that shares little with it lends it no number.
+    # A claim may join two sentences, so that its values may stand in any; one that shares little lends it no negation.
     close = [best, *(p for p in premises if p != best and len(wanted & set(content_stems(p))) >= 0.5 * len(wanted))]
-    found = [*_missing_values(claim, close, published, context), *_missing_names(claim, " ".join([*close, context]))]
+    everything = [best, *(p for p in premises if p != best)]
+    found = [
+        *_missing_values(claim, everything, published, context),
+        *_missing_names(claim, " ".join([*premises, context])),
+    ]
     denied = marks(claim, NEGATIONS)
     if denied and not any(marks(premise, NEGATIONS) for premise in close):
         found.append((f"it says “{denied[0]}”, the sentence does not", True))
@@ -204,6 +213,8 @@ def _missing_names(claim: str, shown: str) -> list[tuple[str, bool]]:
             continue
         parts = name.text.split()
         absent = [p for p in parts if not all(in_text(word, there) or not word for word in words(p))]
+        if absent and parts[-1] not in absent:
+            continue  # the article may leave out the first name
         if absent and initials(parts) not in short and not _spelled_out(absent, shown):
             missing.append((f"the name {name.text} is not in the sentences", False))
     return missing
