@@ -49,7 +49,7 @@ class Bot:
         retriever: where passages come from.
         generator: the language model; None answers with extracts.
         reader: finds the words that answer; None does with words and embeddings alone.
-        judge: holds each claim against what it cites; None leaves it to numbers, dates, names and words.
+        judge: holds each claim against what it cites; without one no claim is "supported".
         notes: lines to put on every answer, e.g. why there is no language model.
     """
 
