@@ -130,9 +130,7 @@ def test_an_index_of_another_model_names_the_way_out(run: Any) -> None:
 def test_models_are_listed(run: Any) -> None:
     done = run("models", "list")
     assert done.returncode == 0
-    assert re.search(
-        r"^smollm2-135m +embedded +0\.10 GB on disk +0\.\d GB RAM .*right 0\.\d", done.stdout, re.M
-    )
+    assert re.search(r"^smollm2-135m +embedded +0\.10 GB on disk +0\.\d GB RAM .*right 0\.\d", done.stdout, re.M)
     assert done.stdout.count("fetchable") >= 3
 
 
