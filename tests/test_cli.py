@@ -76,10 +76,11 @@ def test_ask_as_json_with_the_embedded_model(run: Any) -> None:
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["model"] == "SmolLM2-135M-Instruct"
+    hits = {hit["number"]: hit for hit in answer["hits"]}
+    assert {hit["article"]["source"] for hit in hits.values()} == {"Sample Desk A"}
     for claim in answer["claims"]:
         for citation in claim["citations"]:
-            assert citation["quote"] in citation["passage"]["text"]
-            assert citation["passage"]["source"] == "Sample Desk A"
+            assert citation["quote"] in hits[citation["number"]]["text"]
 
 
 def test_search(run: Any) -> None:
