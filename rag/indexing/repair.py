@@ -156,7 +156,8 @@ def rebuild_index(
             salvage.articles(), replace(settings, index_dir=beside / "index"), embedder=embedder, progress=progress
         )
         with closing(connect(beside / "index" / layout.rows.name)) as db:
-            db.executemany(f"INSERT INTO versions ({_VERSION}) VALUES (?, ?, ?, ?, ?, ?)", salvage.versions())
+            # A damaged page may give rows without a value that each must have: those are no versions.
+            db.executemany(f"INSERT OR IGNORE INTO versions ({_VERSION}) VALUES (?, ?, ?, ?, ?, ?)", salvage.versions())
         if salvage.damaged:
             _keep(layout)
         _swap(Layout(beside / "index"), layout)
