@@ -7,8 +7,6 @@ the packaged embedding model. Knows nothing about passages, answers or language 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import ModelBroken, ModelMissing
+from rag.models.shipped import verified_manifest
 from rag.resources import resource
 
 if TYPE_CHECKING:
@@ -151,19 +149,4 @@ def verify_judge(folder: Path) -> dict[str, Any]:
     Raises:
         ModelMissing, ModelBroken: see `Judge`.
     """
-    try:
-        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        with (folder / "model.onnx").open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelMissing(
-            f"The judge in {folder} cannot be read: {error}.", "Restore models/ from the repository, or reinstall."
-        ) from error
-    except ValueError as error:
-        raise ModelBroken(f"{folder}/manifest.json is damaged: {error}.", "Restore it from the repository.") from error
-    if sha256 != manifest.get("sha256"):
-        raise ModelBroken(
-            f"The judge {folder}/model.onnx has the sha256 {sha256}, not {manifest.get('sha256')}.",
-            "Restore models/ from the repository, or reinstall.",
-        )
-    return manifest
+    return verified_manifest(folder, "judge")

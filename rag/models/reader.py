@@ -7,15 +7,13 @@ Knows nothing about hits, prompts or language models.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rag.errors import ModelBroken, ModelMissing
+from rag.models.shipped import verified_manifest
 from rag.resources import resource
 from rag.types import Reading
 
@@ -187,19 +185,4 @@ def verify_reader(folder: Path) -> dict[str, Any]:
     Raises:
         ModelMissing, ModelBroken: see `Reader`.
     """
-    try:
-        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        with (folder / "model.onnx").open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelMissing(
-            f"The reader in {folder} cannot be read: {error}.", "Restore models/ from the repository, or reinstall."
-        ) from error
-    except ValueError as error:
-        raise ModelBroken(f"{folder}/manifest.json is damaged: {error}.", "Restore it from the repository.") from error
-    if sha256 != manifest.get("sha256"):
-        raise ModelBroken(
-            f"The reader {folder}/model.onnx has the sha256 {sha256}, not {manifest.get('sha256')}.",
-            "Restore models/ from the repository, or reinstall.",
-        )
-    return manifest
+    return verified_manifest(folder, "reader")
