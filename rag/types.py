@@ -276,6 +276,10 @@ class Passage:
         """ "<article id>#<start>-<end>"."""
         return f"{self.article.id}#{self.start}-{self.end}"
 
+    def index(self, start: int) -> int:
+        """Index of the sentence that begins at this offset in the article's text; 0 when none does."""
+        return next((n for n, sentence in enumerate(self.sentences) if sentence.start == start), 0)
+
     def slice(self, start: int, end: int) -> str:
         """`article.text[start:end]`, for offsets within the passage."""
         return self.text[start - self.start : end - self.start]

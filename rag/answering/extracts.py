@@ -92,7 +92,7 @@ def _spread(candidates: Sequence[Candidate], most: int, *, one_per_article: bool
 def _quote(citation: Citation, part: int) -> Claim:
     """A sentence as a claim; one that begins with a pronoun after the sentence that names the one meant."""
     inside = citation.passage.sentences
-    at = next((n for n, s in enumerate(inside) if s.start == citation.start), 0)
+    at = citation.passage.index(citation.start)
     if at and inside[at].antecedent == inside[at - 1].start:
         citation = Citation(citation.hit, inside[at - 1].start, citation.end)
     return Claim(citation.quote, (citation,), part=part)

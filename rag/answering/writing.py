@@ -94,7 +94,7 @@ def excerpts(findings: Sequence[Finding], tokens: int, count: Callable[[str], in
 def _with_neighbour(candidate: Candidate) -> list[Citation]:
     citation = candidate.citation
     inside = citation.passage.sentences
-    at = next((i for i, s in enumerate(inside) if s.start == citation.start), 0)
+    at = citation.passage.index(citation.start)
     before = inside[at - 1] if at else None
     if before is None or before.role == "heading":
         return [citation]
@@ -221,7 +221,7 @@ def _held(text: str, citations: Sequence[Citation], judge: Judge | None) -> Verd
 
 def _premise(citation: Citation) -> str:
     inside = citation.passage.sentences
-    at = next((n for n, s in enumerate(inside) if s.start == citation.start), 0)
+    at = citation.passage.index(citation.start)
     before = inside[at - 1] if at and inside[at - 1].role != "heading" else None
     told = citation.passage.slice(before.start, before.end) if before else ""
     return premise_of(citation.quote, told, inside[at].speaker if inside else "")
