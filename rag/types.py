@@ -148,6 +148,7 @@ class Query:
         since, until: only articles published in this span, ends included; None for no bound.
         as_of: the day on which the question is asked: articles near it are preferred; None for no preference.
         undated: whether articles without a day pass a filter by date.
+        articles: ids of the only articles to ask; None for all, empty for none.
         kind: what is asked for, of FACTOID_KINDS or OPEN_KINDS; "" while nobody has looked.
         order: "latest" or "earliest" when the question asks for the newest or the oldest, else "".
         frame: first and last day that the question speaks of, None where open; what is published then, or speaks of
@@ -165,6 +166,7 @@ class Query:
     until: date | None = None
     as_of: date | None = None
     undated: bool = False
+    articles: tuple[str, ...] | None = None
     kind: str = ""
     order: Literal["", "latest", "earliest"] = ""
     frame: tuple[date | None, date | None] | None = None
@@ -186,12 +188,14 @@ class Query:
         until: date | str | None = None,
         as_of: date | str | None = None,
         undated: bool = False,
+        articles: Sequence[str] | None = None,
     ) -> Query:
         """A query from what a person gives.
 
         Args:
             source: one or several; None for all.
             since, until, as_of: days as dates or YYYY-MM-DD.
+            articles: ids of the only articles to ask; None for all, empty for none.
 
         Raises:
             InputError: no letter or digit in it, too long, k below 1, a bad day, or a span that ends before it begins.
@@ -210,7 +214,8 @@ class Query:
         if first and last and first > last:
             raise InputError(f"since is {first}, after until, {last}.", "Exchange them.")
         sources = (source,) if isinstance(source, str) else tuple(source or ())
-        return cls(text, k, sources, first, last, parse_day("as_of", as_of), undated)
+        only = None if articles is None else tuple(dict.fromkeys(articles))
+        return cls(text, k, sources, first, last, parse_day("as_of", as_of), undated, only)
 
 
 def parse_day(name: str, value: date | str | None) -> date | None:

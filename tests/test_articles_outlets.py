@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.articles.outlets import author_of, host_of, one_name, outlet_of, same_outlet, title_of
+from rag.articles.outlets import Outlets, author_of, host_of, outlet_of, same_outlet, title_of
 from rag.types import Article
 
 
@@ -72,8 +72,10 @@ def test_a_host_takes_the_name_that_several_of_its_articles_give() -> None:
         art(4, "Reuters", "https://haldenmail.example/4"),
         art(5, "orrin.example", "https://orrin.example/5"),
     ]
-    assert [a.source for a in one_name(articles)] == [*["Halden Mail"] * 4, "Reuters", "orrin.example"]
-    assert one_name(articles[1:3])[1].source == "haldenmail.example"  # one article alone settles nothing
+    outlets = Outlets((a.source, a.url or "") for a in articles)
+    assert [outlets.named(a).source for a in articles] == [*["Halden Mail"] * 4, "Reuters", "orrin.example"]
+    alone = Outlets((a.source, a.url or "") for a in articles[1:3])
+    assert alone.named(articles[2]).source == "haldenmail.example"  # one article alone settles nothing
 
 
 def test_an_outlet_is_found_by_its_name_in_any_case_or_its_host() -> None:

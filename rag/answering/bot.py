@@ -157,6 +157,7 @@ class Bot:
         until: date | str | None = None,
         as_of: date | str | None = None,
         undated: bool = False,
+        articles: Sequence[str] | None = None,
     ) -> Iterator[str | Answer]:
         """Yield the evidence as an Answer as soon as it is there, the model's words as they come, then the Answer.
 
@@ -166,7 +167,7 @@ class Bot:
             question: what a person typed, or a Query, which brings its own filters.
             history: earlier answers of the conversation, oldest first, for follow-ups such as "and where?".
             stop: when set, the model stops and what it wrote so far is judged.
-            k, source, since, until, as_of, undated: see `Query.of`.
+            k, source, since, until, as_of, undated, articles: see `Query.of`.
 
         Raises:
             InputError: an empty or overlong question, or filters that make no sense.
@@ -180,6 +181,7 @@ class Bot:
                 until=until,
                 as_of=as_of,
                 undated=undated,
+                articles=articles,
             )
         run = _Run(self, question, understand(question, history, self._surroundings()))
         draft = run.gather()

@@ -82,26 +82,35 @@ def title_of(title: str, outlet: str = "", url: str = "", headlines: Iterable[st
     return title
 
 
-def one_name(articles: Iterable[Article], least: int = 2) -> list[Article]:
-    """Articles of one host under one outlet name: the commonest, where at least `least` articles agree on it.
+class Outlets:
+    """What the outlets of hosts are called, as their articles agree.
 
-    An article whose outlet is only its host's name takes it too. Names from elsewhere stay: a wire's story on
-    another's pages is the wire's.
+    Args:
+        known: source and address of articles.
+        least: how many articles of a host must agree on a name.
     """
-    articles = list(articles)
-    names: dict[str, Counter[str]] = defaultdict(Counter)
-    for article in articles:
+
+    def __init__(self, known: Iterable[tuple[str, str]] = (), least: int = 2) -> None:
+        self._names: dict[str, Counter[str]] = defaultdict(Counter)
+        self._least = least
+        for source, url in known:
+            self.learn(source, url)
+
+    def learn(self, source: str, url: str) -> None:
+        """Count one article."""
+        host = host_of(url)
+        if host and source and key(source) != key(host):
+            self._names[host][source] += 1
+
+    def named(self, article: Article) -> Article:
+        """The article under the commonest name of its host, where its own is none or only another spelling.
+
+        Names from elsewhere stay: a wire's story on another's pages is the wire's.
+        """
         host = host_of(article.url or "")
-        if host and article.source and key(article.source) != key(host):
-            names[host][article.source] += 1
-    common = {host: found.most_common(1)[0] for host, found in names.items()}
-    done = []
-    for article in articles:
-        host = host_of(article.url or "")
-        name, times = common.get(host, ("", 0))
+        name, times = next(iter(self._names[host].most_common(1)), ("", 0)) if host in self._names else ("", 0)
         same = not article.source or key(article.source) in {key(host), key(name)}
-        done.append(replace(article, source=name) if name and times >= least and same else article)
-    return done
+        return replace(article, source=name) if times >= self._least and same else article
 
 
 def same_outlet(asked: str, source: str, url: str | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.articles.kinds import FEEDS
+from rag.articles.outlets import Outlets
 from rag.articles.reading import is_summary
 from rag.indexing.annotate import annotate
 from rag.indexing.duplicates import DuplicateFinder, signature
 from rag.indexing.identity import Identity, is_older
+from rag.indexing.overrides import Overrides
 from rag.indexing.splitter import check_passage_tokens, embedded_text, sentence_spans, split
 from rag.indexing.store import ArticleRow, BuildSettings, Store, Writer
 from rag.indexing.unfinished import Unfinished
+from rag.language.mentions import Mention, mentions
 from rag.models.embedder import Embedder, SentenceTransformerEmbedder, verify_packaged_model
 from rag.settings import PACKAGED_EMBEDDING_MODEL, Settings
 from rag.types import Article, Passage, Progress, Refusal
@@ -129,9 +132,10 @@ def build_index(
         embedder = SentenceTransformerEmbedder(settings.embedding_model)
     check_passage_tokens(embedder, settings.passage_tokens)
     rebuilt = rebuild_index(settings, embedder, progress) if rebuild else Rebuilt()
-    items = _read_ahead(items, progress)
+    ahead, items = _read_ahead(items, progress)
     with Writer(settings.index_dir, build_settings(embedder, settings)) as writer:
         run = _Run(writer, embedder, settings, progress)
+        run.expect(ahead)
         for item in items:
             run.take(item)
         run.embed()
@@ -155,16 +159,17 @@ def build_index(
 
 def _read_ahead(
     items: Iterable[Article | Refusal], progress: Callable[[Progress], None] | None
-) -> Iterator[Article | Refusal]:
-    """The same items, the first of them in memory by the time this returns."""
-    rest, ahead, characters = iter(items), [], 0
+) -> tuple[list[Article | Refusal], Iterator[Article | Refusal]]:
+    """The first of the items, which are in memory by the time this returns, and all of them."""
+    rest, characters = iter(items), 0
+    ahead: list[Article | Refusal] = []
     while characters < READ_AHEAD and (item := next(rest, None)) is not None:
         ahead.append(item)
         if isinstance(item, Article):
             characters += len(item.text)
             if progress:
                 progress(Progress("reading", len(ahead), None))
-    return chain(ahead, rest)
+    return ahead, chain(ahead, rest)
 
 
 def build_settings(embedder: Embedder, settings: Settings) -> BuildSettings:
@@ -186,6 +191,28 @@ def delete_articles(ids: Iterable[str], settings: Settings, *, embedder: Embedde
         if gone:
             writer.commit()
         return gone
+
+
+def correct_article(
+    article_id: str, values: Mapping[str, str], settings: Settings, *, embedder: Embedder
+) -> Article | None:
+    """Set an article's title, source or day right, also for whenever it is read again; None when it is not there.
+
+    Args:
+        values: by name, see `rag.indexing.overrides.FIELDS`.
+
+    Raises:
+        InputError: a day is none.
+        IndexBusy, IndexMismatch, IndexCorrupted, IndexWriteError.
+    """
+    with Writer(settings.index_dir, build_settings(embedder, settings)) as writer:
+        run = _Run(writer, embedder, settings, None)
+        article = writer.store.article(article_id)
+        if article is not None and (right := run.overrides.correct(article, values)) != article:
+            run.put(right)
+            writer.commit()
+            return right
+        return article
 
 
 def index_status(settings: Settings) -> IndexStatus:
@@ -240,7 +267,9 @@ class _Run:
         self._identity = Identity(self.known, writer.store.addresses(), self._article)
         self._finder = DuplicateFinder(writer.store.signatures(), writer.store.article)
         self._unfinished = Unfinished(writer.store.layout.folder / "unfinished")
-        self._waiting: list[tuple[Article, list[Passage]]] = []
+        self.overrides = Overrides(settings.index_dir)
+        self._outlets = Outlets(writer.store.outlets())
+        self._waiting: list[tuple[Article, list[Passage], list[Mention]]] = []
         self._seen: set[str] = set()
         self._done = 0
         self.changed = False
@@ -253,12 +282,18 @@ class _Run:
         self.updates: list[tuple[str, str, str]] = []
         self.renamed: list[tuple[str, str]] = []
 
+    def expect(self, items: Iterable[Article | Refusal]) -> None:
+        """Learn what outlets are called from articles that will come."""
+        for item in items:
+            if isinstance(item, Article) and item.url and item.id not in self.known:
+                self._outlets.learn(item.source, item.url)
+
     def take(self, item: Article | Refusal) -> None:
         """Deal with one item of the stream."""
         if isinstance(item, Refusal):
             self.refusals.append(item)
             return
-        article = self._identity.settle(item)
+        article = self.overrides.over(self._identity.settle(self._outlets.named(item)))
         if article.id != item.id and "~" in article.id:
             self.renamed.append((item.id, article.id))
         self._step("indexing")
@@ -281,6 +316,11 @@ class _Run:
             self.replaced.append(article.id)
         self.known[article.id] = (article.content_hash, article.origin)
         self._enqueue(article)
+
+    def put(self, article: Article) -> None:
+        """Write an article in place of the one with its id."""
+        self._enqueue(article)
+        self.embed()
 
     def _keep(self, article: Article, origin: str, again: bool) -> None:
         """Note that an article is as it was, and where it is now."""
@@ -315,10 +355,10 @@ class _Run:
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
-        every = [p for _, ps in waiting for p in ps]
+        every = [p for _, ps, _ in waiting for p in ps]
         vectors, parts = self._encoded(every, len(waiting))
         at = 0
-        for article, passages in waiting:
+        for article, passages, named in waiting:
             self._forget(article.id)
             self._keep_version(article)
             values = signature(article.text)
@@ -333,6 +373,7 @@ class _Run:
                 values,
                 repeats,
                 version_of=like.id if like and like.differences else None,
+                mentions=named,
             )
             at += len(passages)
             if repeats:
@@ -387,6 +428,7 @@ class _Run:
         self._forget(id_)
         self.writer.delete(id_)
         self.writer.drop_versions(id_)
+        self.overrides.drop(id_)
         del self.known[id_]
 
     def _enqueue(self, article: Article) -> None:
@@ -398,11 +440,13 @@ class _Run:
             overlap=self.settings.passage_overlap,
             sentences=sentences,
         )
+        english = article.language in {"", "en"}
+        named = mentions(article.text, {s.speaker for s in sentences if s.speaker}) if english else []
         alone = len(passages) >= LONG_PASSAGES
         if alone:
             self.embed()  # so that a long article's pieces are the same ones in the next run
-        self._waiting.append((article, passages))
-        if alone or sum(len(ps) for _, ps in self._waiting) >= EMBED_PASSAGES:
+        self._waiting.append((article, passages, named))
+        if alone or sum(len(ps) for _, ps, _ in self._waiting) >= EMBED_PASSAGES:
             self.embed()
 
     def _forget(self, id_: str) -> None:
@@ -416,7 +460,7 @@ class _Run:
 
     def _article(self, id_: str) -> Article | None:
         """A known article, also one that waits to be written."""
-        waiting = next((article for article, _ in self._waiting if article.id == id_), None)
+        waiting = next((article for article, _, _ in self._waiting if article.id == id_), None)
         return waiting or self.writer.store.article(id_)
 
     def finish(self) -> None:

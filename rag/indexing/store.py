@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rag.errors import IndexBusy, IndexCorrupted, IndexMismatch, IndexMissing, IndexWriteError
-from rag.language.scripts import search_tokens
+from rag.indexing.listing import Listing, Wanted, listing
+from rag.language.mentions import Mention
+from rag.language.scripts import count_words, search_tokens
 from rag.types import Article, ArticleMeta, Passage, Sentence, Span
 
 if TYPE_CHECKING:
@@ -58,6 +60,10 @@ CREATE INDEX IF NOT EXISTS passages_article ON passages (article);
 CREATE VIRTUAL TABLE IF NOT EXISTS passages_text USING fts5 (
   title, text, terms, tokenize="porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
 );
+CREATE TABLE IF NOT EXISTS mentions (
+  article INTEGER NOT NULL REFERENCES articles (row), name TEXT NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS mentions_article ON mentions (article);
 """
 
 
@@ -343,16 +349,35 @@ class Store:
                 found[group] = (*found.get(group, ()), _meta(meta))
             return found
 
+    def listed(self, wanted: Wanted, most: int = 100, skip: int = 0) -> Listing:
+        """Articles for a person to look through, with counts to narrow them by."""
+        with _row_errors(self.layout):
+            return listing(self._db, wanted, most, skip)
+
+    def outlets(self) -> list[tuple[str, str]]:
+        """Source and address of every article that has an address."""
+        with _row_errors(self.layout):
+            return self._db.execute("SELECT source, url FROM articles WHERE url IS NOT NULL").fetchall()
+
     def filter_rows(
-        self, sources: Sequence[str], since: date | None, until: date | None, undated: bool = False
+        self,
+        sources: Sequence[str],
+        since: date | None,
+        until: date | None,
+        undated: bool = False,
+        articles: Sequence[str] | None = None,
     ) -> NDArray[np.int64] | None:
         """Rows of the passages that pass the filters, shape (n,); None when there is no filter.
 
         Args:
             sources: as `sources()` spells them.
             undated: whether undated articles pass a filter by date.
+            articles: ids of the only articles that pass; None for all.
         """
         where, values = [], []
+        if articles is not None:
+            where.append("a.id IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(list(articles)))
         if sources:
             where.append(f"a.source IN ({','.join('?' * len(sources))})")
             values += list(sources)
@@ -563,6 +588,7 @@ class Writer:
         repeats: str | None,
         *,
         version_of: str | None = None,
+        mentions: Sequence[Mention] = (),
     ) -> None:
         """Add an article, or replace the one with its id.
 
@@ -572,6 +598,7 @@ class Writer:
             signature: MinHash of the text.
             repeats: id of the article that it nearly duplicates.
             version_of: id of the article whose story it tells with other values.
+            mentions: whom and what it names.
         """
         self.delete(article.id)
         db = self.store._db
@@ -586,6 +613,10 @@ class Writer:
                     datetime.now(UTC).isoformat(timespec="seconds"), _extra(article, version_of),
                 ),
             )  # fmt: skip
+            db.executemany(
+                "INSERT INTO mentions (article, name, kind, count) VALUES (?, ?, ?, ?)",
+                [(cursor.lastrowid, each.name, each.kind, each.count) for each in mentions],
+            )
             rows: list[int] = []
             for passage, parts in zip(passages, sentence_vectors, strict=True):
                 cut = json.dumps([s.to_list() for s in passage.sentences], ensure_ascii=False)
@@ -648,6 +679,7 @@ class Writer:
             rows = [passage for (passage,) in db.execute("SELECT row FROM passages WHERE article = ?", row)]
             db.executemany("DELETE FROM passages_text WHERE rowid = ?", [(passage,) for passage in rows])
             db.execute("DELETE FROM passages WHERE article = ?", row)
+            db.execute("DELETE FROM mentions WHERE article = ?", row)
             db.execute("DELETE FROM articles WHERE row = ?", row)
         self._removed += rows
 
@@ -726,6 +758,7 @@ def _extra(article: Article, version_of: str | None) -> str:
     """What has no column of its own, as JSON; what is empty is left out."""
     values = {
         "version_of": version_of,
+        "words": count_words(article.text),
         "language": article.language,
         "dated_by": article.dated_by,
         "spans": [[span.start, span.end, span.role] for span in article.spans],

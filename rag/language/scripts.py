@@ -45,6 +45,15 @@ def search_tokens(text: str) -> str:
     return " ".join(term for word in words(text) if not plain(word) for term in terms(word))
 
 
+def count_words(text: str) -> int:
+    """How many words a text has; where a script does not part them, two characters count as one."""
+    return sum(max(1, len(word) // 2) if _unparted(word) else 1 for word in text.split())
+
+
+def _unparted(word: str) -> bool:
+    return not word.isascii() and any(script_of(c) in _IN_PAIRS | _JAPANESE for c in word)
+
+
 def plain(word: str) -> bool:
     """Whether a folded word is of Latin letters and digits alone."""
     return word.isascii() or all(script_of(c) in ("", "LATIN") for c in word)

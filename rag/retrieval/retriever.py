@@ -17,15 +17,17 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from rag.articles.outlets import same_outlet
 from rag.errors import InputError
 from rag.indexing.build import IndexStatus, build_settings, status_of
-from rag.indexing.store import ArticleRow, Store, StoredPassage
+from rag.indexing.listing import Listing, Wanted
+from rag.indexing.store import ArticleRow, EarlierVersion, Store, StoredPassage
 from rag.language.scripts import plain, terms
 from rag.language.words import STOP_WORDS, words
 from rag.models.embedder import Embedder, SentenceTransformerEmbedder
 from rag.models.rerank import Reranker, open_reranker
 from rag.settings import Settings
-from rag.types import Article, Hit, Query
+from rag.types import Article, ArticleMeta, Hit, Query
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,6 +123,7 @@ class Retriever:
         until: date | str | None = None,
         as_of: date | str | None = None,
         undated: bool = False,
+        articles: Sequence[str] | None = None,
         vector: NDArray[np.float32] | None = None,
     ) -> list[Hit]:
         """The best passages for a question, at most `settings.max_per_article` of one article.
@@ -128,10 +131,11 @@ class Retriever:
         Args:
             query: a Query, which brings its own filters, or anything with a letter or digit in it.
             k: most hits (1 and up), default from the settings.
-            source: only articles of this source, or of these, without regard to case.
+            source: only articles of this source, or of these, by name without regard to case or by host.
             since, until: only articles published in this span, ends included, as dates or YYYY-MM-DD.
             as_of: the day on which the question is asked; articles published near it are preferred, none is left out.
             undated: whether articles without a day pass a filter by date.
+            articles: ids of the only articles to search; None for all.
             vector: the query's embedding, shape (dimension,), where the caller has it already.
 
         Returns:
@@ -151,13 +155,12 @@ class Retriever:
                 until=until,
                 as_of=as_of,
                 undated=undated,
+                articles=articles,
             )
         if vector is None:
             vector = self.embedder.encode([query.text], kind="query")[0]
         with self._lock, self._store.snapshot():
-            allowed = self._store.filter_rows(
-                self._sources(query.sources), query.since, query.until, undated=query.undated
-            )
+            allowed = self._allowed(query)
             if allowed is not None and not len(allowed):
                 return []
             rankings = {
@@ -209,6 +212,25 @@ class Retriever:
         with self._lock:
             return self._store.article_rows()
 
+    def listed(self, wanted: Wanted, most: int = 100, skip: int = 0) -> Listing:
+        """Articles for a person to look through, see `rag.indexing.listing`."""
+        with self._lock, self._store.snapshot():
+            return self._store.listed(wanted, most, skip)
+
+    def versions(self, article_id: str) -> tuple[EarlierVersion, ...]:
+        """The earlier versions of an article, newest first."""
+        with self._lock:
+            return self._store.versions(article_id)
+
+    def repeated(self, article_id: str) -> tuple[ArticleMeta, ...]:
+        """The other articles that tell the same in nearly the same words."""
+        with self._lock:
+            speaks = next((row.repeats for row in self._store.article_rows() if row.id == article_id), None)
+            group = speaks or article_id
+            also = self._store.repeats_of([group]).get(group, ())
+            first = self._store.article(group) if speaks else None
+        return (*((first.meta,) if first else ()), *(meta for meta in also if meta.id != article_id))
+
     def status(self) -> IndexStatus:
         """What the index holds."""
         with self._lock:
@@ -242,7 +264,7 @@ class Retriever:
             terms: see `Store.holding`.
         """
         with self._lock, self._store.snapshot():
-            allowed = self._store.filter_rows(self._sources(query.sources), query.since, query.until, query.undated)
+            allowed = self._allowed(query)
             stored = self._store.passages(self._store.holding(terms, allowed))
         passages = [each.passage for each in stored.values()]
         passages.sort(key=lambda p: (str(p.article.published or ""), p.article.id), reverse=True)
@@ -258,16 +280,40 @@ class Retriever:
         with self._lock:
             return self._store.newest()
 
+    def _allowed(self, query: Query) -> NDArray[np.int64] | None:
+        """Rows of the passages that pass the query's filters; None when it has none."""
+        return self._store.filter_rows(
+            self._sources(query.sources), query.since, query.until, query.undated, query.articles
+        )
+
     def _sources(self, wanted: Sequence[str]) -> list[str]:
+        """Outlets as the index spells them, for names without regard to case, and for hosts.
+
+        Raises:
+            InputError: no article is of one of them.
+        """
         if not wanted:
             return []
         known = self._store.sources()
         spelled = {name.casefold(): name for name in known}
+        found: list[str] = []
         for name in wanted:
-            if name.casefold() not in spelled:
+            exact = spelled.get(name.casefold())
+            of_host = [exact] if exact is not None else self._at_host(name)
+            if not of_host:
                 listed = ", ".join(sorted(filter(None, known))[:20]) or "none"
                 raise InputError(f"No article has the source {name!r}.", f"Known sources: {listed}.")
-        return [spelled[name.casefold()] for name in wanted]
+            found += of_host
+        return list(dict.fromkeys(found))
+
+    def _at_host(self, asked: str) -> list[str]:
+        """The outlets that a host, or another spelling, names: those most of whose articles it fits."""
+        fits: Counter[str] = Counter()
+        every: Counter[str] = Counter()
+        for row in self._store.article_rows():
+            every[row.source] += 1
+            fits[row.source] += same_outlet(asked, row.source, row.url)
+        return [source for source, times in fits.items() if source and 2 * times > every[source]]
 
 
 def fuse(rankings: dict[str, Iterable[int]]) -> list[tuple[int, float]]:
