@@ -606,7 +606,13 @@ COSTLY = {
     "deep.json": "[" * 100_000 + "]" * 100_000,
     "deep.html": "<div>" * 20_000 + f"<p>{LEDE}</p>",
     "subject.eml": "Subject: " + "=?utf-8?q?a?= " * 20_000 + f"\n\n{LEDE}",
+    "type.eml": "Subject: Strike\nContent-Type: text/plain" + "</" * 100_000 + f"\n\n{LEDE}",
 }
+
+
+def test_a_long_header_does_not_lose_the_letter(tmp_path: Path) -> None:
+    (tmp_path / "a.eml").write_text(COSTLY["type.eml"])
+    assert LEDE in one(tmp_path / "a.eml").text
 
 
 @pytest.mark.parametrize("name", COSTLY)

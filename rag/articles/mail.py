@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import parseaddr
+from typing import Any
 
 from rag.articles.assemble import is_url, make_article
 from rag.articles.clean import clean
@@ -17,7 +18,14 @@ from rag.articles.reading import Entry, Source
 from rag.errors import ArticleError
 from rag.types import Article
 
+#: Characters of a header that are read; parsing one takes work that grows with their square.
+_LONGEST_HEADER = 4000
 _FROM_LINE = re.compile(rb"^From \S.*\d{4}\s*$", re.M)
+
+
+class _ShortHeaders(policy.EmailPolicy):
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        return super().header_fetch_parse(name, value[:_LONGEST_HEADER])
 
 
 def read_mail(source: Source) -> Iterator[Entry]:
@@ -61,7 +69,7 @@ def read_mhtml(source: Source) -> Iterator[Entry]:
 
 
 def _parse(data: bytes) -> EmailMessage:
-    message = message_from_bytes(data, policy=policy.default)
+    message = message_from_bytes(data, policy=_ShortHeaders())
     assert isinstance(message, EmailMessage)
     return message
 
