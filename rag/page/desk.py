@@ -243,6 +243,8 @@ class Desk:
 
 
 def _passes(row: ArticleRow, filters: Filters) -> bool:
+    if filters.articles is not None and row.id not in filters.articles:
+        return False
     if filters.sources and row.source not in filters.sources:
         return False
     if row.published is None:

@@ -31,12 +31,16 @@ class Filters:
         sources: their outlets; empty for all.
         since, until: days as YYYY-MM-DD, None for no bound.
         undated: whether articles without a day pass a filter by date.
+        articles: ids of the only articles; None for all.
+        only: what says so, for people: "articles" or "collections", the id of a collection, and what to call it.
     """
 
     sources: tuple[str, ...] = ()
     since: str | None = None
     until: str | None = None
     undated: bool = True
+    articles: tuple[str, ...] | None = None
+    only: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,7 @@ def render_welcome(examples: Sequence[str], *, articles: bool) -> str:
 def render_filters(filters: Filters, passing: Passing) -> str:
     """The filters in force, each with a button that removes it, and how many articles pass; "" without any."""
     chips = [("sources", source, source) for source in filters.sources]
+    chips += filters.only
     chips += [(name, "", f"{name} {day}") for name, day in (("since", filters.since), ("until", filters.until)) if day]
     return _filled(
         "filters.html",

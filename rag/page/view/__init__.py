@@ -28,6 +28,7 @@ def build(desk: Desk) -> gr.Blocks:
         shared.conversation = gr.State(Conversation())
         shared.remembered = gr.BrowserState(None, storage_key="dateline", secret="dateline")
         shared.outbox = gr.Textbox(visible="hidden", elem_id="dl-outbox", label="Messages")
+        shared.changed = gr.Textbox(visible="hidden", elem_id="dl-changed", label="Changed")
         with gr.Sidebar(label="Conversations", open=False):
             side = SideBar(shared)
         gr.Markdown("# Dateline", elem_id="dl-title")
@@ -75,7 +76,8 @@ class Arrival:
         fetchable = {m.name for m in self.desk.models() if m.kind == "fetchable"}
         model = kept.get("model") if kept.get("model") in models - fetchable else self.desk.default_model
         conversation = self.shared.keeper(request).load(str(kept.get("conversation") or "-" * 8)) or Conversation()
-        filters = [kept.get("since"), kept.get("until"), kept.get("undated", True)]
+        only = kept.get("only") or ""
+        filters: tuple[Any, ...] = kept.get("since"), kept.get("until"), kept.get("undated", True), only
         return [
             status,
             rows,
@@ -85,7 +87,7 @@ class Arrival:
             *filters,
             kept.get("k") or self.desk.settings.k,
             gr.update(choices=self.shared.model_choices(), value=model),
-            self.ask.chips_of(known, *filters),
+            self.ask.chips_of(known, *filters[:3], only, request),
             conversation,
             self.shared.listed(request, conversation.id),
             self.shared.show_all(conversation),

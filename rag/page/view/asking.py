@@ -67,12 +67,13 @@ class AskTab:
                 self.fetched = gr.HTML(apply_default_css=False)
         self.asked = gr.Textbox(visible="hidden", elem_id="dl-asked", label="Asked")
         self.done = gr.Textbox(visible="hidden", elem_id="dl-done", label="Done")
+        self.only = gr.Textbox(visible="hidden", elem_id="dl-only", label="Only")
         self.place = gr.Textbox(visible="hidden", elem_id="dl-place", label="Place")
 
     @property
     def filters(self) -> list[Any]:
         """The components that filter."""
-        return [self.sources, self.since, self.until, self.undated]
+        return [self.sources, self.since, self.until, self.undated, self.only]
 
     @property
     def options(self) -> list[Any]:
@@ -142,7 +143,7 @@ class AskTab:
             if branch
             else message(op="turn", turn=number, html=waiting, asked=text)
         )
-        emptied: list[Any] = [[], None, None, True] if everywhere else [gr.skip()] * len(self.filters)
+        emptied: list[Any] = [[], None, None, True, ""] if everywhere else [gr.skip()] * len(self.filters)
         return [shown, gr.update(value="", submit_btn=False, stop_btn="Stop"), conversation, *emptied]
 
     def begin_otherwise(self, text: str, conversation: Conversation, request: gr.Request) -> list[Any]:
@@ -157,7 +158,7 @@ class AskTab:
         return self.begin(asked if told.get("do") == "ask" else "", conversation, request)
 
     def respond(
-        self, sources: list[str], since: str | None, until: str | None, undated: bool, k: int, model: str,
+        self, sources: list[str], since: str | None, until: str | None, undated: bool, only: str, k: int, model: str,
         request: gr.Request,
     ) -> Iterator[list[Any]]:  # fmt: skip
         """Answer the visitor's question; it is kept in its conversation, and shown where that is still open."""
@@ -168,7 +169,13 @@ class AskTab:
         number = len(run.conversation.answers)
         try:
             bot = self.desk.bot(self.desk.ready(model))
-            how = {"k": int(k), "source": sources or None, "since": since or None, "until": until or None}
+            how: dict[str, Any] = {
+                "k": int(k),
+                "source": sources or None,
+                "since": since or None,
+                "until": until or None,
+            }
+            how["articles"] = self.shared.only(only, request)[0]
             answer: Answer | None = None
             for words, latest in _looks(bot, run, **how, undated=undated):
                 answer = latest
@@ -203,16 +210,17 @@ class AskTab:
 
     def act(
         self, text: str, conversation: Conversation, remembered: Any, sources: list[str], since: str | None,
-        until: str | None, undated: bool, request: gr.Request,
+        until: str | None, undated: bool, only: str, request: gr.Request,
     ) -> list[Any]:  # fmt: skip
         """Judge an answer, take the last turn off in a new conversation, or remove a filter."""
-        told, filters = _told(text), [sources, since, until, undated]
+        told, filters = _told(text), [sources, since, until, undated, only]
         same = [gr.skip()] * 5
         if told.get("do") == "unfilter":
             name = told.get("name")
             chosen = [s for s in sources if s != told.get("value")] if name == "sources" else sources
             return [
-                *same, chosen, None if name == "since" else since, None if name == "until" else until, undated
+                *same, chosen, None if name == "since" else since, None if name == "until" else until, undated,
+                without(only, str(name), str(told.get("value"))),
             ]  # fmt: skip
         if told.get("do") == "undo" and conversation.answers and not self.shared.visitors.waits(request.session_hash):
             last = conversation.answers[-1].question
@@ -237,17 +245,34 @@ class AskTab:
     # ------------------------------------------------------------------ remembering
 
     def remember(
-        self, remembered: Any, sources: list[str], since: str | None, until: str | None, undated: bool, k: int,
-        model: str,
+        self, remembered: Any, sources: list[str], since: str | None, until: str | None, undated: bool, only: str,
+        k: int, model: str, request: gr.Request,
     ) -> list[Any]:  # fmt: skip
         """Have the browser keep the options; the filters in force as chips."""
-        chosen = {"sources": sources, "since": since, "until": until, "undated": undated, "k": k, "model": model}
-        return [remembering(remembered, **chosen), self.chips_of(sources, since, until, undated)]
+        chosen = {"sources": sources, "since": since, "until": until, "undated": undated, "only": only, "k": k}
+        kept = remembering(remembered, **chosen, model=model)
+        return [kept, self.chips_of(sources, since, until, undated, only, request)]
 
-    def chips_of(self, sources: list[str], since: str | None, until: str | None, undated: bool) -> str:
+    def chips_of(
+        self, sources: list[str], since: str | None, until: str | None, undated: bool, only: str, request: gr.Request
+    ) -> str:
         """The filters in force, and how many articles pass."""
-        filters = Filters(tuple(sources or ()), since or None, until or None, undated)
+        filters = Filters(tuple(sources or ()), since or None, until or None, undated, *self.shared.only(only, request))
         return render_filters(filters, self.desk.passing(filters))
+
+
+def without(only: str, name: str, value: str) -> str:
+    """A choice of articles and collections (JSON) without one of them; "" for none.
+
+    Args:
+        name: "articles" for all that were ticked, "collections" for the one whose id is `value`.
+    """
+    chosen = _told(only)
+    if name == "articles":
+        chosen.pop(name, None)
+    elif name == "collections":
+        chosen[name] = [id_ for id_ in chosen.get(name, []) if id_ != value]
+    return json.dumps(chosen) if any(chosen.values()) else ""
 
 
 def _looks(bot: Bot, run: Run, **how: Any) -> Iterator[tuple[str, Answer | None]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from rag.page.collections import Collections, collections_of
 from rag.page.conversations import Conversation, Conversations, folder_name
 from rag.page.desk import Desk
 from rag.page.render import (
@@ -40,6 +41,7 @@ class Shared:
         conversation: what is open, a gr.State.
         remembered: what the browser keeps: filters, model, and which conversation is open.
         outbox: messages to the script, see static/page.js.
+        changed: the script writes here when articles or collections have changed.
         saved: the list of conversations.
     """
 
@@ -48,11 +50,39 @@ class Shared:
     conversation: Any = None
     remembered: Any = None
     outbox: Any = None
+    changed: Any = None
     saved: Any = None
 
     def keeper(self, request: gr.Request) -> Conversations:
         """The visitor's own conversations."""
         return Conversations(self.desk.settings.data_dir / "conversations" / folder_name(request.username))
+
+    def collections(self, request: gr.Request | None) -> Collections:
+        """The visitor's own collections."""
+        return collections_of(self.desk.settings.data_dir, request.username if request else None)
+
+    def only(
+        self, told: str, request: gr.Request | None
+    ) -> tuple[tuple[str, ...] | None, tuple[tuple[str, str, str], ...]]:
+        """The only articles that a choice lets pass, None for all, and its chips.
+
+        Args:
+            told: JSON, {"articles": ids, "collections": ids}; "" for no choice.
+        """
+        try:
+            chosen = json.loads(told or "{}")
+            ids, named = list(map(str, chosen.get("articles", ()))), list(map(str, chosen.get("collections", ())))
+        except (ValueError, TypeError, AttributeError):
+            return None, ()
+        kept = [each for each in self.collections(request).all() if each.id in named] if named else []
+        if not ids and not kept:
+            return None, ()
+        chips = [("collections", each.id, f"Collection: {each.name}") for each in kept]
+        if len(ids) == 1 and (article := self.desk.article(ids[0])):
+            chips.append(("articles", "", f"Only: {article.title}"))
+        elif ids:
+            chips.append(("articles", "", f"Only {len(ids)} chosen articles"))
+        return tuple(dict.fromkeys([*ids, *(a for each in kept for a in each.articles)])), tuple(chips)
 
     def listed(self, request: gr.Request, current: str) -> Any:
         """The list of conversations with one of them chosen."""
