@@ -76,18 +76,21 @@ class Arrival:
         fetchable = {m.name for m in self.desk.models() if m.kind == "fetchable"}
         model = kept.get("model") if kept.get("model") in models - fetchable else self.desk.default_model
         conversation = self.shared.keeper(request).load(str(kept.get("conversation") or "-" * 8)) or Conversation()
-        only = kept.get("only") or ""
-        filters: tuple[Any, ...] = kept.get("since"), kept.get("until"), kept.get("undated", True), only
+        since, until, only = kept.get("since"), kept.get("until"), kept.get("only") or ""
+        undated = bool(kept.get("undated", True))
         return [
             status,
             rows,
             count,
             gr.update(choices=choices["choices"], value=known),
             sample,
-            *filters,
+            since,
+            until,
+            undated,
+            only,
             kept.get("k") or self.desk.settings.k,
             gr.update(choices=self.shared.model_choices(), value=model),
-            self.ask.chips_of(known, *filters[:3], only, request),
+            self.ask.chips_of(known, since, until, undated, only, request),
             conversation,
             self.shared.listed(request, conversation.id),
             self.shared.show_all(conversation),
