@@ -210,3 +210,11 @@ def test_the_embedded_model_answers(briefs: Settings) -> None:
         answer = bot.ask("How many people need help to get through the winter?")
     assert answer.kind in {"model", "abstention"}
     assert answer.usage["completion"] > 0
+
+
+def test_a_misspelt_question_is_answered_and_what_was_read_is_said(briefs: Settings) -> None:
+    with Bot.open(settings=briefs) as bot:
+        answer = bot.ask("When was the ceasfire singed in Doah?")
+        assert "19 October" in " ".join(claim.text for claim in answer.claims)
+        assert any("“ceasfire” as “ceasefire”" in note for note in answer.notes)
+        assert answer.question == "When was the ceasfire singed in Doah?"

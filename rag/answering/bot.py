@@ -20,6 +20,7 @@ from rag.answering.finding import find, read, shipped_probability
 from rag.answering.understand import Surroundings, understand
 from rag.answering.writing import abstains, claims_of, excerpts, fit, judge_claim, prefix, whole_words
 from rag.errors import ModelCrashed, ModelError
+from rag.language.spelling import corrected, corrections
 from rag.language.values import numbers
 from rag.language.words import content_stems
 from rag.models.catalogue import settle
@@ -40,6 +41,9 @@ READ_SECONDS, READ_SECONDS_FACTOID = 5.0, 1.5
 LEAST_SHOWN = 300
 #: Tokens a second that a model is taken to read where nobody measured, such as behind an endpoint.
 UNMEASURED_RATE = 120.0
+#: Words of an answer up to which what a model writes is completed with sentences of the articles (table:
+#: eval/README.md).
+ANSWER_WORDS = 75
 
 
 class Bot:
@@ -183,13 +187,29 @@ class Bot:
                 undated=undated,
                 articles=articles,
             )
-        run = _Run(self, question, understand(question, history, self._surroundings()))
+        run = _Run(self, question, understand(self._spelled(question), history, self._surroundings()))
         draft = run.gather()
         if self.generator is None or draft.kind == "count" or not run.worth_writing():
             yield draft
             return
         yield draft
         yield from run.write(self.generator, stop)
+
+    def _spelled(self, query: Query) -> Query:
+        """The query with its misspelt words put right by what it finds as it is."""
+        if self.reader is None:
+            return query
+
+        def texts() -> Iterator[str]:
+            for hit in self.retriever.search(query):
+                yield f"{hit.passage.article.title} {hit.passage.text}"
+
+        right = corrections(query.text, texts(), self.reader.knows)
+        if not right:
+            return query
+        told = ", ".join(f"“{wrong}” as “{word}”" for wrong, word in right.items())
+        line = f"Read {told}; what stands in quotation marks is taken as it is."
+        return replace(query, text=corrected(query.text, right), understood=(*query.understood, line))
 
     def _surroundings(self) -> Surroundings:
         kinds = shipped_kinds()
@@ -293,7 +313,21 @@ class _Run:
         if abstains(written) or not claims or (unsupported and not self.extracts_hold()):
             yield self.answer("abstention", extracts=quotes, usage=usage)
             return
+        claims += self._beside(claims)
         yield self.answer("model", claims, extracts=quotes, usage=usage, short=self._agreed(written))
+
+    def _beside(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Sentences of the articles that complete a model's answer to an open question, in at most `ANSWER_WORDS`."""
+        cited = {(c.article.id, c.start) for claim in claims for c in claim.citations}
+        left = ANSWER_WORDS - sum(len(claim.text.split()) for claim in claims)
+        beside = []
+        for finding, each in zip(self.findings, self.extracts, strict=True):
+            for quote in each.claims if finding.query.kind not in FACTOID_KINDS else ():
+                size = len(quote.text.split())
+                if size <= left and not any((c.article.id, c.start) in cited for c in quote.citations):
+                    beside.append(quote)
+                    left -= size
+        return beside
 
     def _seconds(self) -> float:
         factoid = self.query.kind in FACTOID_KINDS and not self.query.parts

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from rag.types import FACTOID_KINDS, Candidate, Citation, Claim, Finding, Version
 
-#: Sentences of an answer: of a factoid, and of an open question.
-MOST, MOST_OPEN = 3, 4
+#: Sentences of an answer: of a factoid, and of an open question (table: eval/README.md).
+MOST, MOST_OPEN = 3, 3
 #: Open kinds whose best sentence may hold the answer in a few words.
 NAMED = ("list", "definition")
 #: Those words are shown from this probability on: the threshold of factoids (models/probability).

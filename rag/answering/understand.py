@@ -51,10 +51,10 @@ def understand(query: Query, history: Sequence[Answer], about: Surroundings) -> 
     whole = standalone(query.text, history)
     text, context = asked(whole)
     found = parts(text)
-    understood = (f"Asked: {text}",) if context else ()
+    understood = (*query.understood, *((f"Asked: {text}",) if context else ()))
     if len(found) == 1:
         return _one(replace(query, text=text, understood=understood), about)
-    each = tuple(_one(replace(query, text=part), about) for part in found)
+    each = tuple(_one(replace(query, text=part, understood=()), about) for part in found)
     told = tuple(dict.fromkeys(line for part in each for line in part.understood))
     return replace(query, text=text, kind=each[0].kind, parts=each, understood=understood + told)
 

@@ -68,6 +68,10 @@ class Reader:
         self._last = int(self._tokenizer.token_to_id("[SEP]"))
         self.threshold: float = self.manifest["threshold"]
 
+    def knows(self, word: str) -> bool:
+        """Whether a folded word is one of the 30,000 most common ones and parts of words, so that it is no slip."""
+        return self._tokenizer.token_to_id(word) is not None
+
     def read(
         self, question: str, texts: Sequence[str], *, regions: Sequence[Sequence[tuple[int, int]]] | None = None
     ) -> list[list[Reading]]:
