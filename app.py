@@ -70,7 +70,7 @@ def serve(settings: Settings, *, open_browser: bool = False, fetch: bool = False
                 js=(STATIC / "page.js").read_text(encoding="utf-8"),
             )
             guarded = Guard(app, hosts=named, people=people, inner=inner, most_upload=MOST_FILES * MOST_BYTES)
-            run(guarded, listening, open_browser=open_browser)
+            run(guarded, listening, open_browser=open_browser, then=desk.load_behind)
         finally:
             desk.close()
 
@@ -82,6 +82,9 @@ def theme() -> gr.themes.Base:
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",
+        block_border_width="1px",
+        block_shadow="none",
+        block_label_background_fill="transparent",
         button_cancel_background_fill="#b91c1c",
         button_cancel_background_fill_hover="#991b1b",
         button_cancel_background_fill_dark="#b91c1c",

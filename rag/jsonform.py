@@ -99,6 +99,8 @@ def query_to_dict(query: Query) -> dict[str, Any]:
         "as_of": _day(query.as_of),
         "undated": query.undated,
         "articles": None if query.articles is None else list(query.articles),
+        "without": list(query.without),
+        "brief": query.brief,
         "kind": query.kind,
         "order": query.order,
         "frame": [_day(day) for day in query.frame] if query.frame else None,
@@ -115,6 +117,7 @@ def query_from_dict(data: Mapping[str, Any]) -> Query:
     parts = tuple(query_from_dict(part) for part in data["parts"])
     days["frame"] = (_parse(data["frame"][0]), _parse(data["frame"][1])) if data["frame"] else None
     lists = {"sources": tuple(data["sources"]), "understood": tuple(data["understood"]), "parts": parts}
+    lists["without"] = tuple(data.get("without", ()))
     if data.get("articles") is not None:
         lists["articles"] = tuple(data["articles"])
     return Query(**{**data, **days, **lists})

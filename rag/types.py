@@ -149,6 +149,8 @@ class Query:
         as_of: the day on which the question is asked: articles near it are preferred; None for no preference.
         undated: whether articles without a day pass a filter by date.
         articles: ids of the only articles to ask; None for all, empty for none.
+        without: what is not to be read out of the question: "times", "outlets".
+        brief: whether a short answer is wanted.
         kind: what is asked for, of FACTOID_KINDS or OPEN_KINDS; "" while nobody has looked.
         order: "latest" or "earliest" when the question asks for the newest or the oldest, else "".
         frame: first and last day that the question speaks of, None where open; what is published then, or speaks of
@@ -167,6 +169,8 @@ class Query:
     as_of: date | None = None
     undated: bool = False
     articles: tuple[str, ...] | None = None
+    without: tuple[str, ...] = ()
+    brief: bool = False
     kind: str = ""
     order: Literal["", "latest", "earliest"] = ""
     frame: tuple[date | None, date | None] | None = None
@@ -189,6 +193,8 @@ class Query:
         as_of: date | str | None = None,
         undated: bool = False,
         articles: Sequence[str] | None = None,
+        without: Sequence[str] = (),
+        brief: bool = False,
     ) -> Query:
         """A query from what a person gives.
 
@@ -196,6 +202,7 @@ class Query:
             source: one or several; None for all.
             since, until, as_of: days as dates or YYYY-MM-DD.
             articles: ids of the only articles to ask; None for all, empty for none.
+            without, brief: see `Query`.
 
         Raises:
             InputError: no letter or digit in it, too long, k below 1, a bad day, or a span that ends before it begins.
@@ -215,7 +222,7 @@ class Query:
             raise InputError(f"since is {first}, after until, {last}.", "Exchange them.")
         sources = (source,) if isinstance(source, str) else tuple(source or ())
         only = None if articles is None else tuple(dict.fromkeys(articles))
-        return cls(text, k, sources, first, last, parse_day("as_of", as_of), undated, only)
+        return cls(text, k, sources, first, last, parse_day("as_of", as_of), undated, only, tuple(without), brief)
 
 
 def parse_day(name: str, value: date | str | None) -> date | None:

@@ -557,20 +557,22 @@ def test_conversations_are_kept_listed_exported_and_deleted(page: str, browser: 
         tab.reload()
         tab.locator(".dl-answer").wait_for()
         assert tab.locator(".dl-answer").inner_text() == answer
-        tab.get_by_role("button", name=re.compile("Toggle Sidebar", re.I)).click()
+        item = tab.locator("#dl-saved .dl-item.dl-here")
+        item.locator("summary").click()
         with tab.expect_download() as download:
-            tab.get_by_role("button", name="Export as Markdown").click()
+            item.get_by_role("button", name="Export as Markdown").click()
         text = Path(download.value.path()).read_text()
         assert "## Where was the ceasefire signed?" in text
         assert "Sources:" in text
         saved = len(list((home / "data" / "conversations" / "local").iterdir()))
         tab.get_by_role("button", name="New conversation").click()
         tab.locator(".dl-answer").wait_for(state="detached")
-        tab.get_by_label(re.compile("Where was the ceasefire signed")).first.click()
+        tab.locator("#dl-saved .dl-goto", has_text="Where was the ceasefire signed").first.click()
         tab.locator(".dl-answer").wait_for()
-        tab.get_by_role("button", name="Delete this conversation…").click()
+        item.locator("summary").click()
+        item.get_by_role("button", name="Delete…").click()
         assert tab.locator(".dl-answer").count() == 1, "asked twice"
-        tab.get_by_role("button", name="Really delete it").click()
+        item.get_by_role("button", name="Really delete it").click()
         tab.locator(".dl-answer").wait_for(state="detached")
         assert len(list((home / "data" / "conversations" / "local").iterdir())) == saved - 1
 
@@ -588,7 +590,7 @@ def test_thumbs_and_a_correction_are_kept(page: str, browser: Any, home: Path) -
 
 def test_an_example_fits_the_articles_and_is_answered(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
-        tab.get_by_role("button", name="When was the ceasefire signed?").click()
+        tab.locator(".dl-example", has_text="When was the ceasefire signed?").click()
         tab.locator(".dl-answered", has_text="19 October 2025").wait_for()
 
 

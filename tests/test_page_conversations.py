@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rag.answering.bot import Bot
-from rag.page.conversations import Conversation, Conversations, folder_name, to_markdown
+from rag.page.conversations import Conversation, Conversations, Entry, folder_name
+from rag.page.render import render_found
 from rag.settings import Settings
-from rag.types import Answer, Version
+from rag.types import Answer
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +64,38 @@ def test_damaged_files_are_passed_over(answers: tuple[Answer, ...], tmp_path: Pa
     saved = keep.save(Conversation(answers=answers))
     (tmp_path / "20990101-000000-00000000.json").write_text('{"id": "x"')
     assert [c.id for c in keep.recent()] == [saved.id]
-    assert keep.titles() == [(saved.id, saved.title, saved.started)]
+    assert keep.entries() == [Entry(saved.id, saved.title, saved.started, False, 2)]
     keep.delete(saved.id)
-    assert keep.titles() == []
+    assert keep.entries() == []
+
+
+def test_a_name_and_a_pin_last(answers: tuple[Answer, ...], tmp_path: Path) -> None:
+    keep = Conversations(tmp_path)
+    first = keep.save(Conversation("20250101-000000-00000000", "2025-01-01T00:00:00+00:00", answers))
+    second = keep.save(Conversation(answers=answers[1:]))
+    assert [e.id for e in keep.entries()] == [second.id, first.id]
+    keep.pin(first.id, True)
+    keep.rename(first.id, "  The\nborder ")
+    assert keep.append(first, answers[1]).name == "The border", "what another tab wrote meanwhile stays"
+    assert [(e.title, e.pinned, e.turns) for e in keep.entries()] == [
+        ("The border", True, 3), ("Who won the World Cup?", False, 1),
+    ]  # fmt: skip
+    keep.rename(first.id, "")
+    assert keep.entries()[0].title == "How long is the border?"
+    assert keep.rename("20990101-000000-00000000", "x") is None
+
+
+def test_answers_are_found_by_their_words(answers: tuple[Answer, ...], tmp_path: Path) -> None:
+    keep = Conversations(tmp_path)
+    saved = keep.save(Conversation(answers=answers))
+    keep.rename(saved.id, "Frontier <b>")
+    assert [(f.entry.id, f.turn) for f in keep.find("DURAND border")] == [(saved.id, 0)]
+    assert "Durand" in keep.find("durand")[0].around
+    assert [f.turn for f in keep.find("world cup")] == [1]
+    assert [f.turn for f in keep.find("frontier")] == [0], "by name, too"
+    assert keep.find("zeppelin") == keep.find(" ") == []
+    assert "Frontier &lt;b&gt;" in render_found("<i>", keep.find("frontier"))
+    assert "“&lt;i&gt;”" in render_found("<i>", [])
 
 
 @pytest.mark.parametrize("id_", ["../../etc/passwd", "a", "", "a/b-c-d-e-f", "x" * 65])
@@ -80,20 +109,3 @@ def test_no_name_leads_out_of_the_folder(id_: str, tmp_path: Path) -> None:
 def test_each_person_has_a_folder() -> None:
     assert folder_name(None) == "local"
     assert folder_name("../a") == "user-2e2e2f61"
-
-
-def test_markdown_has_every_answer_with_its_quotes(answers: tuple[Answer, ...], tmp_path: Path) -> None:
-    citation = answers[0].claims[0].citations[0]
-    differing = replace(answers[0], versions=(Version("2,600 km", (citation,)), Version("9 km", (citation,))))
-    text = to_markdown(Conversations(tmp_path).save(Conversation(answers=(differing, answers[1]))))
-    assert "## How long is the border?" in text
-    assert "The articles differ:" in text
-    for claim in answers[0].claims:
-        for citation in claim.citations:
-            assert f"  > {' '.join(citation.quote.split())}" in text
-    assert "The articles do not say." in text
-
-
-def test_markdown_of_hostile_text_is_text(answers: tuple[Answer, ...]) -> None:
-    text = to_markdown(Conversation(answers=(replace(answers[1], question="# a <b> *c* ![d](http://e.test)\n# f"),)))
-    assert "## \\# a \\<b\\> \\*c\\* `![d](http://e.test)` \\# f" in text

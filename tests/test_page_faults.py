@@ -150,11 +150,14 @@ def test_nothing_typed_is_lost_by_a_reload(page: str, browser: Any) -> None:  # 
         tab.wait_for_function("() => document.querySelector('#dl-question textarea')?.value === 'What about the mi'")
 
 
-def test_a_closed_side_bar_takes_no_tab_stops(page: str, browser: Any) -> None:  # noqa: F811
+def test_the_closed_left_pane_takes_no_tab_stops(page: str, browser: Any) -> None:  # noqa: F811
     with visiting(browser, page, NARROW) as tab:
         assert tab.get_by_role("button", name="New conversation").count() == 0
-        tab.get_by_role("button", name=re.compile("Toggle Sidebar", re.I)).click()
+        tab.get_by_role("button", name="Conversations", exact=True).click()
         tab.get_by_role("button", name="New conversation").wait_for()
+        tab.keyboard.press("Escape")
+        tab.get_by_role("button", name="New conversation").wait_for(state="hidden")
+        assert tab.evaluate("document.activeElement.dataset.do") == "menu", "the focus is back where it came from"
 
 
 def test_the_head_names_nobody_else(page: str) -> None:
@@ -177,8 +180,7 @@ def test_the_thirtieth_question_sends_little(
         answer = bot.ask("What does the ferry cost?")
     saved = Conversations(home / "data" / "conversations" / "local").save(Conversation(answers=(answer,) * 29))
     with visiting(browser, page) as tab:
-        tab.get_by_role("button", name=re.compile("Toggle Sidebar", re.I)).click()
-        tab.get_by_label(re.compile("What does the ferry cost")).first.click()
+        tab.locator("#dl-saved .dl-goto", has_text="What does the ferry cost").first.click()
         tab.wait_for_function("() => document.querySelectorAll('.dl-turn').length === 29")
         wire = tab.context.new_cdp_session(tab)
         received = []
@@ -285,10 +287,9 @@ def test_the_evidence_is_there_before_the_first_words(slow_page: str, browser: A
 def test_a_new_conversation_stays_new_when_the_answer_arrives(slow_page: str, browser: Any) -> None:  # noqa: F811
     with visiting(browser, slow_page) as tab:
         begin_endless(tab, "What does the ferry cost?")
-        tab.get_by_role("button", name=re.compile("Toggle Sidebar", re.I)).click()
         tab.get_by_role("button", name="New conversation").click()
         tab.locator(".dl-welcome").wait_for()
         # The answer goes on, and is kept in the conversation in which it was asked.
-        tab.get_by_label(re.compile("What does the ferry cost")).first.wait_for(timeout=100_000)
+        tab.locator("#dl-saved .dl-goto", has_text="What does the ferry cost").first.wait_for(timeout=100_000)
         assert tab.locator(".dl-welcome").count() == 1
         assert tab.locator(".dl-turn").count() == 0

@@ -162,6 +162,8 @@ class Bot:
         as_of: date | str | None = None,
         undated: bool = False,
         articles: Sequence[str] | None = None,
+        without: Sequence[str] = (),
+        brief: bool = False,
     ) -> Iterator[str | Answer]:
         """Yield the evidence as an Answer as soon as it is there, the model's words as they come, then the Answer.
 
@@ -171,7 +173,7 @@ class Bot:
             question: what a person typed, or a Query, which brings its own filters.
             history: earlier answers of the conversation, oldest first, for follow-ups such as "and where?".
             stop: when set, the model stops and what it wrote so far is judged.
-            k, source, since, until, as_of, undated, articles: see `Query.of`.
+            k, source, since, until, as_of, undated, articles, without, brief: see `Query.of`.
 
         Raises:
             InputError: an empty or overlong question, or filters that make no sense.
@@ -186,6 +188,8 @@ class Bot:
                 as_of=as_of,
                 undated=undated,
                 articles=articles,
+                without=without,
+                brief=brief,
             )
         run = _Run(self, question, understand(self._spelled(question), history, self._surroundings()))
         draft = run.gather()

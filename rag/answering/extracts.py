@@ -12,6 +12,8 @@ from rag.types import FACTOID_KINDS, Candidate, Citation, Claim, Finding, Versio
 
 #: Sentences of an answer: of a factoid, and of an open question (table: eval/README.md).
 MOST, MOST_OPEN = 3, 3
+#: Sentences where a short answer is wanted.
+BRIEF = 1
 #: Open kinds whose best sentence may hold the answer in a few words.
 NAMED = ("list", "definition")
 #: Those words are shown from this probability on: the threshold of factoids (models/probability).
@@ -50,7 +52,8 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
     best = finding.ranked[0]
     if query.kind not in FACTOID_KINDS and query.speech != "who":
         least = RELEVANT * best.alone
-        chosen = _spread([c for c in finding.ranked if c.alone >= least], MOST_OPEN)
+        most = BRIEF if query.brief else MOST_OPEN
+        chosen = _spread([c for c in finding.ranked if c.alone >= least], most)
         chosen.sort(key=lambda c: (str(c.citation.article.published or ""), c.citation.article.id, c.citation.start))
         named = query.kind in NAMED and best.probability >= SURE and best.span
         return Extract(tuple(_quote(c.citation, part) for c in chosen), (best.span,) if named and best.span else ())
@@ -61,7 +64,8 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
         found = [spans.get((voice.article.id, voice.start)) for voice in voices]
         short = tuple(span for span in found if span is not None)
         return Extract(tuple(_quote(voice, part) for voice in voices), short, versions)
-    chosen = _spread(finding.comparable(threshold), MOST, one_per_article=True)
+    most = BRIEF if query.brief else MOST
+    chosen = _spread(finding.comparable(threshold), most, one_per_article=True)
     return Extract(tuple(_quote(c.citation, part) for c in chosen), (best.span,) if best.span else ())
 
 

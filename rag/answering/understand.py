@@ -13,6 +13,9 @@ from rag.language.standalone import standalone
 from rag.language.time import describe, sources_named, understand_time
 from rag.types import Answer, Query
 
+#: How the lines of `Query.understood` begin that `Query.without` can switch off.
+TIMES, OUTLETS = "Understood: ", "Articles of "
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -64,17 +67,19 @@ def _one(query: Query, about: Surroundings) -> Query:
     understood = list(query.understood)
     kind, text = about.kind_of(query.text), query.text
     sources = query.sources
-    if not sources:
+    if not sources and "outlets" not in query.without:
         sources, text = sources_named(text, [name for name in about.sources if name])
         if sources and kind != "count":
-            understood.append(f"Articles of {' and '.join(sources)} only.")
+            understood.append(f"{OUTLETS}{' and '.join(sources)} only.")
     as_of, frame, order = query.as_of, None, query.order
-    time = understand_time(text, query.as_of or about.day, about.newest)
+    time = None
+    if "times" not in query.without:
+        time = understand_time(text, query.as_of or about.day, about.newest)
     if time and time.explicit and not (query.since or query.until):
         text = time.rest
         order = time.order or ""
         frame = (time.since, time.until) if time.since or time.until else None
-        understood.append(f"Understood: {describe(time)}{_as_of(order, about)}.")
+        understood.append(f"{TIMES}{describe(time)}{_as_of(order, about)}.")
         if order == "latest" and as_of is None:
             as_of = about.newest
     elif time and time.order:

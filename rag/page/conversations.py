@@ -1,4 +1,4 @@
-"""Conversations on disk, one JSON file each, and their export. Knows nothing about pages or models."""
+"""Conversations on disk, one JSON file each. Knows nothing about pages or models."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import json
 import os
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from threading import RLock
 
-from rag.answering.show import describe, short_answer
-from rag.escapes import as_code, for_line, for_markdown
-from rag.page.render import cited, sure
 from rag.types import Answer
 
 #: What a file's name may be made of; nothing else ever reaches the disk.
 _ID = re.compile(r"[0-9a-z-]{8,64}")
+#: Characters of a name, and of what is shown around a hit.
+MOST_NAME, AROUND = 200, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,20 @@ class Conversation:
         id: of its file; "" until it is first saved.
         started: ISO 8601, UTC.
         answers: oldest first; each holds its question.
+        name: that a person gave it, "" for none.
+        pinned: whether it stands above the others.
     """
 
     id: str = ""
     started: str = ""
     answers: tuple[Answer, ...] = ()
+    name: str = ""
+    pinned: bool = False
 
     @property
     def title(self) -> str:
-        """The first question, at most 60 characters of it."""
-        first = " ".join(self.answers[0].question.split()) if self.answers else "New conversation"
+        """Its name, or the first question; at most 60 characters."""
+        first = self.name or (self.answers[0].question if self.answers else "New conversation")
         return first if len(first) <= 60 else first[:59] + "…"
 
     def with_answer(self, answer: Answer) -> Conversation:
@@ -60,7 +64,7 @@ class Conversations:
     _lock = RLock()
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def save(self, conversation: Conversation) -> Conversation:
         """Write it, whole or not at all; returns it with its id. One without answers is not kept."""
@@ -74,11 +78,13 @@ class Conversations:
                 id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}",
                 started=now.isoformat(timespec="seconds"),
             )
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._path(conversation.id)
         data = {
             "id": conversation.id,
             "started": conversation.started,
+            "name": conversation.name,
+            "pinned": conversation.pinned,
             "answers": [answer.to_dict() for answer in conversation.answers],
         }
         new = path.with_suffix(f".{os.getpid()}.new")
@@ -101,73 +107,121 @@ class Conversations:
         """The conversation, or None when there is no such file or it is damaged."""
         try:
             data = json.loads(self._path(id_).read_text(encoding="utf-8"))
-            return Conversation(data["id"], data["started"], tuple(Answer.from_dict(a) for a in data["answers"]))
+            answers = tuple(Answer.from_dict(a) for a in data["answers"])
+            name, pinned = str(data.get("name", "")), bool(data.get("pinned"))
+            return Conversation(data["id"], data["started"], answers, name, pinned)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def recent(self, most: int = 100) -> list[Conversation]:
         """The newest first; damaged files are left out."""
-        names = sorted((path.stem for path in self._folder.glob("*.json")), reverse=True)[:most]
+        names = sorted((path.stem for path in self.folder.glob("*.json")), reverse=True)[:most]
         return [found for name in names if (found := self.load(name))]
 
-    def titles(self, most: int = 100) -> list[tuple[str, str, str]]:
-        """Id, title and start of the newest, newest first; a file is read again only when it has changed."""
-        paths = sorted(self._folder.glob("*.json"), reverse=True)[:most]
-        found = (_title_of(path, path.stat().st_mtime_ns) for path in paths)
-        return [title for title in found if title]
+    def rename(self, id_: str, name: str) -> Conversation | None:
+        """Give it a name, "" for none again; None when it is not there."""
+        return self._changed(id_, name=" ".join(name.split())[:MOST_NAME])
+
+    def pin(self, id_: str, pinned: bool) -> Conversation | None:
+        """Have it stand above the others, or no longer; None when it is not there."""
+        return self._changed(id_, pinned=pinned)
+
+    def entries(self, most: int = 100) -> list[Entry]:
+        """The pinned ones, then the newest, each newest first; a file is read again only when it has changed."""
+        entries = [entry for entry, _ in self._read()]
+        return [e for e in entries if e.pinned] + [e for e in entries if not e.pinned][:most]
+
+    def find(self, words: str, most: int = 30) -> list[Found]:
+        """Turns whose question or answer holds every word, and conversations whose name does; newest first.
+
+        Args:
+            words: without regard to case.
+        """
+        wanted = words.casefold().split()
+        found: list[Found] = []
+        for entry, turns in self._read() if wanted else ():
+            hits = [n for n, text in enumerate(turns) if _holds(text, wanted)]
+            if not hits and not _holds(entry.title, wanted):
+                continue
+            found += [Found(entry, n, _around(turns[n], wanted[0])) for n in hits[:3] or [0]]
+            if len(found) >= most:
+                break
+        return found[:most]
 
     def delete(self, id_: str) -> None:
         """Remove one; nothing happens when it is not there."""
         if id_:
             self._path(id_).unlink(missing_ok=True)
 
+    def _changed(self, id_: str, **values: str | bool) -> Conversation | None:
+        with self._lock:
+            found = self.load(id_)
+            return self.save(replace(found, **values)) if found else None  # type: ignore[arg-type]
+
+    def _read(self) -> Iterable[tuple[Entry, tuple[str, ...]]]:
+        for path in sorted(self.folder.glob("*.json"), reverse=True):
+            try:
+                known = _entry_of(path, path.stat().st_mtime_ns)
+            except FileNotFoundError:  # deleted meanwhile
+                continue
+            if known:
+                yield known
+
     def _path(self, id_: str) -> Path:
         if not _ID.fullmatch(id_):
             raise ValueError(f"{id_!r} is no conversation")
-        return self._folder / f"{id_}.json"
+        return self.folder / f"{id_}.json"
 
 
-@lru_cache(maxsize=10_000)
-def _title_of(path: Path, _changed: int) -> tuple[str, str, str] | None:
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A conversation as it is listed."""
+
+    id: str
+    title: str
+    started: str
+    pinned: bool
+    turns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A turn that holds what was looked for.
+
+    Attributes:
+        turn: 0-based.
+        around: some words of it.
+    """
+
+    entry: Entry
+    turn: int
+    around: str
+
+
+@lru_cache(maxsize=2_000)
+def _entry_of(path: Path, _changed: int) -> tuple[Entry, tuple[str, ...]] | None:
+    """How it is listed, and the text of each turn; None of a damaged file."""
     found = Conversations(path.parent).load(path.stem)
-    return (found.id, found.title, found.started) if found else None
+    if found is None:
+        return None
+    entry = Entry(found.id, found.title, found.started, found.pinned, len(found.answers))
+    return entry, tuple(f"{answer.question}\n{answer.text}" for answer in found.answers)
+
+
+def _holds(text: str, wanted: list[str]) -> bool:
+    folded = text.casefold()
+    return all(word in folded for word in wanted)
+
+
+def _around(text: str, word: str) -> str:
+    at = max(text.casefold().find(word), 0)
+    start, end = max(at - AROUND, 0), at + AROUND
+    return ("…" if start else "") + " ".join(text[start:end].split()) + ("…" if end < len(text) else "")
 
 
 def own_file(path: str, flags: int) -> int:
     """An opener of files that only their owner may read."""
     return os.open(path, flags, 0o600)
-
-
-def to_markdown(conversation: Conversation) -> str:
-    """The conversation as Markdown, every answer with its sources and verbatim quotes."""
-    lines = [f"# {for_markdown(conversation.title)}", ""]
-    if conversation.started:
-        lines += [f"Started {conversation.started}.", ""]
-    for answer in conversation.answers:
-        lines += [f"## {for_markdown(answer.question)}", ""]
-        if answer.standalone != answer.question:
-            lines += [f"*Searched: {for_markdown(answer.standalone)}*", ""]
-        if answer.short and (answer.kind == "model" or sure(answer)):
-            lines += [f"**In short:** {for_markdown(short_answer(answer))}", ""]
-        lines += [for_markdown(answer.text), ""]
-        for claim in answer.claims:
-            lines += [
-                f"- Not confirmed: {for_markdown(problem)} (“{for_markdown(claim.text)}”)" for problem in claim.problems
-            ]
-        if answer.versions:
-            lines += ["", "The articles differ:", ""]
-            for version in answer.versions:
-                marks = "".join(f"[{c.number}]" for c in version.citations)
-                lines.append(f"- {for_markdown(version.value)} {marks}")
-        if found := cited(answer):
-            lines += ["", "Sources:", ""]
-            for number, citations in found.items():
-                url = citations[0].passage.article.url
-                address = f" — {as_code(for_line(url))}" if url else ""
-                lines.append(f"- [{number}] {for_markdown(describe(citations[0]))}{address}")
-                lines += [f"  > {for_markdown(citation.quote)}" for citation in citations]
-        lines += ["", f"*{for_markdown(answer.model)}*", ""]
-    return "\n".join(lines)
 
 
 def folder_name(person: str | None) -> str:

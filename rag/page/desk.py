@@ -5,26 +5,33 @@ Knows nothing about Gradio.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock, Thread
+from typing import TYPE_CHECKING
 
 from rag.answering.bot import Bot
 from rag.articles import load
-from rag.errors import IndexMissing, InputError, ModelError
+from rag.errors import IndexMissing, InputError, ModelError, RagError
 from rag.indexing.build import IndexReport, IndexStatus, build_index, delete_articles
 from rag.indexing.identity import alike
-from rag.indexing.store import ArticleRow
+from rag.indexing.store import ArticleRow, Store
 from rag.models.catalogue import ModelInfo, list_models, settle
-from rag.models.embedder import SentenceTransformerEmbedder
+from rag.models.embedder import LazyEmbedder, SentenceTransformerEmbedder
 from rag.models.fetch import BackgroundFetch
-from rag.page.examples import example_questions
+from rag.page.examples import example_questions, follow_ups
 from rag.page.render import Filters, Passing
 from rag.resources import resource
 from rag.retrieval.retriever import Retriever
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
-from rag.types import Article, Progress, Refusal
+from rag.types import Answer, Article, Progress, Refusal
+
+if TYPE_CHECKING:
+    from rag.models.judge import Judge
+    from rag.models.reader import Reader
 
 #: Files taken in one upload, and bytes of each.
 MOST_FILES = 50
@@ -62,19 +69,61 @@ class Desk:
         self._lock, self._examples_lock = RLock(), RLock()
         self._examples: tuple[str, list[str]] = "", []
         self.fetching = BackgroundFetch(settings, None if fetch else "")
-        settings, _ = settle(settings)
-        try:
-            self.retriever = Retriever.open(settings=settings)
-        except IndexMissing:
-            build_index([], settings, embedder=SentenceTransformerEmbedder(settings.embedding_model))
-            self.retriever = Retriever.open(settings=settings)
-        first = Bot.around(self.retriever, settings, must=False)
-        self.settings = settings
-        self.reader, self.judge = first.reader, first.judge
-        self.default_model = settings.model
-        self._bot = first
-        self._named = settings.model
+        self._better = self.fetching.name
+        self._fetch_began: tuple[float, int] | None = None  # when, and how many bytes were here then
+        self.settings, self._choice = settle(settings)
+        self.retriever = _open(self.settings)
+        self.default_model = self.settings.model
+        self._loading = Lock()
+        self._parts: tuple[Reader | None, Judge | None] | None = None
+        self._bot: Bot | None = None
+        self._named = ""
+        if self._choice is None and self.default_model != EXTRACTS:
+            self.load()  # who names a model is told at once when it cannot be used
         self.fetching.start()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether a question can be answered at once; else it waits for the models."""
+        return self._bot is not None
+
+    def load(self) -> None:
+        """Load the models, unless they are here; others that call it meanwhile wait.
+
+        Raises:
+            ModelError: the model that was named, or the one that searches, cannot be used.
+        """
+        with self._loading:
+            if self._bot is None:
+                if isinstance(self.retriever.embedder, LazyEmbedder):
+                    self.retriever.embedder.load()
+                bot = self._first_bot()
+                self._parts, self._named, self._bot = (bot.reader, bot.judge), self.default_model, bot
+
+    def load_behind(self) -> None:
+        """Load the models in a thread; what fails is told to whoever asks."""
+
+        def load() -> None:
+            with suppress(RagError):
+                self.load()
+
+        Thread(target=load, name="models", daemon=True).start()
+
+    def _first_bot(self) -> Bot:
+        try:
+            return Bot.around(self.retriever, self.settings, must=False)
+        except ModelError:
+            if self._choice is None:
+                raise
+            # It was our choice, so the extracts speak in its place, and say so.
+            self.default_model = EXTRACTS
+            return Bot.around(self.retriever, replace(self.settings, model=EXTRACTS))
+
+    @property
+    def reader(self) -> Reader | None:
+        """The extractive reader; waits for it."""
+        self.load()
+        return self._parts[0] if self._parts else None
 
     def bot(self, model: str | None = None) -> Bot:
         """The bot with a model: a name as in `Settings.model`; None or "" for the usual one.
@@ -85,9 +134,10 @@ class Desk:
         Raises:
             ModelError: it cannot be used; the one before is gone, and is opened anew when it is asked for.
         """
+        self.load()
         with self._lock:
             fetched = self.fetching
-            if not model and fetched.name and fetched.done and not fetched.error:
+            if not model and fetched.name == self._better != "" and fetched.done and not fetched.error:
                 try:
                     bot = self._with(fetched.name)
                     self.default_model = fetched.name
@@ -97,12 +147,13 @@ class Desk:
             return self._with(model or self.default_model)
 
     def _with(self, model: str) -> Bot:
+        assert self._bot is not None
         if model == self._named:
             return self._bot
         if self._bot.generator:
             self._bot.generator.close()
         self._named = ""
-        self._bot = Bot.around(self.retriever, replace(self.settings, model=model), parts=(self.reader, self.judge))
+        self._bot = Bot.around(self.retriever, replace(self.settings, model=model), parts=self._parts)
         self._named = model
         return self._bot
 
@@ -116,6 +167,44 @@ class Desk:
         if model and model not in ready:
             raise InputError(f"There is no model {model!r} here.", f"Models: {', '.join(sorted(ready))}.")
         return model
+
+    def fetch(self, name: str) -> None:
+        """Fetch a model behind the page; it can be chosen when it is here.
+
+        Raises:
+            InputError: another is being fetched, or no model goes by that name.
+        """
+        with self._lock:
+            if not self.fetching.done:
+                raise InputError(f"{self.fetching.name} is being fetched.", "Wait for it, or stop it first.")
+            if name not in {m.name for m in self.models() if m.kind == "fetchable"}:
+                raise InputError(f"There is no model {name!r} to fetch.", "See the list under Settings.")
+            self.fetching = BackgroundFetch(self.settings, name)
+            self._fetch_began = None
+            self.fetching.start()
+
+    def stop_fetching(self) -> None:
+        """End the fetch; what came is kept for the next time."""
+        self.fetching.close()
+
+    def seconds_left(self) -> float | None:
+        """How long the fetch still takes at the speed so far; None while that cannot be told."""
+        step = self.fetching.progress()
+        if self.fetching.done or not step or not step.total:
+            return None
+        now = time.monotonic()
+        if self._fetch_began is None or self._fetch_began[1] > step.done:
+            self._fetch_began = now, step.done
+        since, done = now - self._fetch_began[0], step.done - self._fetch_began[1]
+        return (step.total - step.done) * since / done if done and since > 1 else None
+
+    def set_threads(self, threads: int) -> None:
+        """Have the language model run with so many threads, 0 for what was measured; it is opened anew when asked."""
+        with self._lock:
+            if threads != self.settings.threads:
+                self.settings = replace(self.settings, threads=threads)
+                if self._named != EXTRACTS:
+                    self._named = ""
 
     def models(self) -> list[ModelInfo]:
         """The models that can be chosen or fetched."""
@@ -146,6 +235,13 @@ class Desk:
                 )
                 self._examples = state, found
             return self._examples[1]
+
+    def follow_ups(self, answers: Sequence[Answer], most: int = 3) -> list[str]:
+        """Questions that may be asked after the last of these answers, and that the articles answer."""
+        if not self.loaded or not self.reader:
+            return []
+        extracts = Bot(self.retriever, reader=self.reader)
+        return follow_ups(answers, self.article, extracts.ask, most)
 
     def find(self, query: str) -> list[ArticleRow]:
         """The articles whose title, source, date or id hold every word of the query, newest first; all for none."""
@@ -236,10 +332,25 @@ class Desk:
     def close(self) -> None:
         """Free the model and the index; end the fetch."""
         self.fetching.close()
-        self._bot.close()
+        with self._loading:
+            if self._bot and self._bot.generator:
+                self._bot.generator.close()
+            self.retriever.close()
 
     def _index(self, items: Iterator[Article | Refusal], progress: Callable[[Progress], None] | None) -> IndexReport:
         return build_index(items, self.settings, embedder=self.retriever.embedder, progress=progress)
+
+
+def _open(settings: Settings) -> Retriever:
+    """The index, an empty one where there is none; its embedding model is loaded when it is first used."""
+    try:
+        with closing(Store.open(settings.index_dir)) as store:
+            dimension = int(store.manifest()["dimension"])
+    except IndexMissing:
+        embedder = SentenceTransformerEmbedder(settings.embedding_model)
+        build_index([], settings, embedder=embedder)
+        return Retriever.open(settings=settings, embedder=embedder)
+    return Retriever.open(settings=settings, embedder=LazyEmbedder(settings.embedding_model, dimension))
 
 
 def _passes(row: ArticleRow, filters: Filters) -> bool:

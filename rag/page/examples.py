@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from rag.language.sentences import sentences
+from rag.language.words import content_stems
 from rag.models.reader import Reader
-from rag.types import Article
+from rag.types import Answer, Article
 
 _NAME = r"(?:The )?[A-Z][\w'’-]+(?: (?:[A-Z][\w'’-]+|of|the|and)){0,5}"
 _DONE = r"(?!stated|added|noted|warned|called|asked)[a-z]{2,}ed|won|led|met|held|made|gave|took|beat|sold|built|wrote"
@@ -42,6 +43,10 @@ SURE = 0.4
 
 #: Readings at most, so that the page opens soon.
 MOST_READ = 60
+#: Of what may be asked next: how likely the articles must answer it, how many are tried, and of how many articles.
+LIKELY, MOST_ASKED, MOST_ARTICLES = 0.5, 10, 6
+#: A person's name in full, for a question; "people close to the talks" is none.
+_PERSON = re.compile(r"[^\W\da-z][\w'’-]+(?: (?:al-|bin |de |van |von )?[^\W\da-z][\w'’.-]*)+")
 
 
 def example_questions(
@@ -74,6 +79,62 @@ def example_questions(
         if answered(best[2]):
             kept.append(best)
     return [question for _, _, question in kept]
+
+
+def follow_ups(
+    answers: Sequence[Answer],
+    article: Callable[[str], Article | None],
+    ask: Callable[[str], Answer],
+    most: int = 3,
+) -> list[str]:
+    """At most `most` questions about what the articles of the last answer also say, none of which was asked yet.
+
+    Each is asked, and kept only when the articles answer it more likely than not.
+
+    Args:
+        answers: of the conversation, oldest first, at least one.
+        article: an article by its id.
+        ask: the answer to a question, without a language model.
+    """
+    last = answers[-1]
+    known = [_gist(text) for answer in answers for text in (answer.question, answer.standalone)]
+    kept: list[tuple[str, str]] = []
+    asked = 0
+    for form, question in _also(last, article):
+        gist = _gist(question)
+        # Two of a form at most, so that they differ; nothing that was asked in nearly the same words.
+        if sum(form == other for other, _ in kept) > 1 or any(gist <= told for told in known):
+            continue
+        asked += 1
+        answer = ask(question)
+        if not answer.abstained and answer.probability >= LIKELY:
+            kept.append((form, question))
+            known.append(gist)
+        if len(kept) == most or asked == MOST_ASKED:
+            break
+    return [question for _, question in kept]
+
+
+def _gist(question: str) -> set[str]:
+    """What a question asks: its first word and the stems of its content words."""
+    return {question.split(" ", maxsplit=1)[0].casefold(), *content_stems(question)}
+
+
+def _also(answer: Answer, article: Callable[[str], Article | None]) -> Iterator[tuple[str, str]]:
+    """(form, question): what the speakers in the hits said, then what else their articles tell; cited ones first."""
+    cited = [c.article.id for claim in (*answer.claims, *answer.extracts) for c in claim.citations]
+    hits = sorted(answer.hits, key=lambda hit: (hit.passage.article.id not in cited, hit.rank))
+    spoken = [s for hit in hits for s in hit.passage.sentences if _PERSON.fullmatch(s.speaker)]
+    found = [("said", f"What did {speaker} say?") for speaker in dict.fromkeys(s.speaker for s in spoken)]
+    found += [("is", f"Who is {speaker}?") for speaker in dict.fromkeys(s.speaker for s in spoken if s.office)]
+    others: list[tuple[str, str]] = []
+    for id_ in dict.fromkeys(hit.passage.article.id for hit in hits[:MOST_ARTICLES]):
+        if whole := article(id_):
+            others += [(form, question) for form, question, _, _ in _candidates(whole)]
+    # By turns, so that not only one form is tried.
+    for n in range(max(len(found), len(others))):
+        yield from others[n : n + 1]
+        yield from found[n : n + 1]
 
 
 def _candidates(article: Article) -> Iterator[tuple[str, str, str, str]]:

@@ -60,7 +60,8 @@ input, button {{ font: inherit; padding: .5rem }} label {{ display: grid }}
 </style></head><body><main><form method="post" action="/login"><h1>Dateline</h1><p role="alert">{said}</p>
 <label>Name <input name="username" autocomplete="username" required autofocus></label>
 <label>Password <input name="password" type="password" autocomplete="current-password" required></label>
-<button>Log in</button></form></main></body></html>"""
+<button>Log in</button></form></main>
+<script>document.forms[0].action += location.hash; // what a link names is opened after it</script></body></html>"""
 
 #: The end of a stream of events that broke.
 _FAILED_STREAM = b'event: error\ndata: {"error": "That request cannot be answered; the page\'s log says why."}\n\n'

@@ -8,17 +8,29 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from rag.answering.understand import OUTLETS, TIMES
+from rag.models.catalogue import ModelInfo
+from rag.page.conversations import Entry, Found
+from rag.settings import EXTRACTS
 from rag.types import OPEN_KINDS, Answer, Article, ArticleMeta, Citation, Claim, Passage, Progress, Version
 
 #: From this probability on an answer is headed "In short"; below it, it is the nearest that there is.
 SURE = 0.5
+#: What single keys do, for the sheet that "?" opens; static/page.js obeys them.
+KEYS = (
+    ("/", "Type a question"), ("n", "New conversation"), ("j", "Next answer"), ("k", "The answer before"),
+    ("1 to 9", "Open that source of the answer in view"), ("Esc", "Close the article, a menu or this sheet"),
+    ("c", "Copy the answer in view with its sources"), ("l", "Copy a link to it"), ("s", "Search conversations"),
+    ("g then a", "Go to the articles; g then q to the questions, g then s to the settings"), ("t", "Change the theme"),
+    ("p", "Print"), ("?", "This sheet"),
+)  # fmt: skip
 #: A sentence about the command line, which nobody on the page has before them.
 _COMMAND = re.compile(r"\s*(?:\([^()]*\brag [a-z][^()]*\)|[^.!?]*(?:\brag [a-z]|\s--[a-z])[^\n]*)")
 
@@ -130,6 +142,26 @@ def render_welcome(examples: Sequence[str], *, articles: bool) -> str:
     return _filled("welcome.html", examples=examples, articles=articles)
 
 
+def render_list(entries: Sequence[Entry], current: str) -> str:
+    """The conversations; `current` is the id of the one that is open."""
+    return _filled("conversations.html", entries=entries, current=current)
+
+
+def render_found(words: str, found: Sequence[Found]) -> str:
+    """The answers that hold the words."""
+    return _filled("found.html", words=words, found=found)
+
+
+def render_who(name: str | None) -> str:
+    """Who is logged in, and how to leave; keyboard and theme."""
+    return _filled("who.html", person=name)
+
+
+def render_next(questions: Sequence[str]) -> str:
+    """Questions that may be asked next."""
+    return _filled("next.html", questions=questions)
+
+
 def render_filters(filters: Filters, passing: Passing) -> str:
     """The filters in force, each with a button that removes it, and how many articles pass; "" without any."""
     chips = [("sources", source, source) for source in filters.sources]
@@ -142,7 +174,9 @@ def render_filters(filters: Filters, passing: Passing) -> str:
     )  # fmt: skip
 
 
-def render_fetching(name: str, progress: Progress | None, *, done: bool, error: str) -> str:
+def render_fetching(
+    name: str, progress: Progress | None, *, done: bool, error: str, seconds_left: float | None = None
+) -> str:
     """How far a model is that is fetched behind the page; "" when none is, or it is here.
 
     Args:
@@ -153,15 +187,70 @@ def render_fetching(name: str, progress: Progress | None, *, done: bool, error: 
         return f'<div class="dl-problem">{escape(on_page(error))}</div>'
     if not name or done:
         return ""
-    far = progress.stage if progress else "looking for it"
-    if progress and progress.total:
-        far = f"{progress.done / 1e6:,.0f} of {progress.total / 1e6:,.0f} MB"
+    far = _far(progress, seconds_left)
     return f'<div class="dl-fetching" role="status">{escape(name)} is on its way: {escape(far)}</div>'
+
+
+def render_models(
+    models: Sequence[ModelInfo], *, chosen: str, usual: str, memory: int | None, fetching: str = "",
+    progress: Progress | None = None, seconds_left: float | None = None, error: str = "",
+) -> str:  # fmt: skip
+    """The language models: what each needs, how well it did, and what can be done with it.
+
+    Args:
+        chosen: the name of the one that answers.
+        usual: of the one that answers where nobody chose.
+        memory: bytes that this machine has, None where that is not known.
+        fetching: the name of the one that is being fetched, with how far it is and how long it still takes.
+    """
+    models = sorted(models, key=lambda m: (m.kind == "fetchable", -m.scores.get("right", 0)))
+    percent = 100 * progress.done // progress.total if progress and progress.total else 0
+    titles = {EXTRACTS: "Extracts only, no language model"}
+    return _filled(
+        "models.html",
+        models=models, chosen=chosen, usual=usual, memory=memory, fetching=fetching, titles=titles, percent=percent,
+        far=_far(progress, seconds_left), error=on_page(error),
+    )  # fmt: skip
+
+
+def render_bar() -> str:
+    """What stands above all at a narrow screen: the button of the left pane, and the name."""
+    return _filled("bar.html")
+
+
+def render_help() -> str:
+    """The sheet of keyboard shortcuts."""
+    return _filled("help.html", keys=KEYS)
+
+
+def render_stored(places: Sequence[tuple[str, str]]) -> str:
+    """What is stored where."""
+    return _filled("stored.html", places=places)
+
+
+def _far(progress: Progress | None, seconds_left: float | None) -> str:
+    """How far a fetch is, and how long it still takes where that can be told."""
+    if not progress:
+        return "looking for it"
+    if not progress.total:
+        return progress.stage
+    far = f"{progress.done / 1e6:,.0f} of {progress.total / 1e6:,.0f} MB"
+    if seconds_left is None:
+        return far
+    left = f"{seconds_left / 60:.0f} min" if seconds_left >= 90 else f"{max(seconds_left, 1):.0f} s"
+    return f"{far}, {left} left"
 
 
 def _answer(answer: Answer, written: str | None = None) -> str:
     writing = written is not None
-    found = cited(answer)
+    found, blocks = cited(answer), _blocks(answer, writing)
+    in_versions = {_where(group[0]) for version in answer.versions for _, group in _by_number(version.citations)}
+    for name in ("first", "then"):
+        blocks[name] = [claim for claim in blocks.get(name, ()) if not _stands_in(claim, in_versions)]
+    shown = in_versions | {
+        _where(c) for name in ("first", "then") for claim in blocks[name] if claim.verdict == "verbatim"
+        for c in claim.citations
+    }  # fmt: skip
     return _filled(
         "answer.html",
         answer=answer,
@@ -171,9 +260,34 @@ def _answer(answer: Answer, written: str | None = None) -> str:
         versions=_newest_first(answer.versions),
         cited=found,
         rest=[hit for hit in answer.hits if hit.rank not in found],
+        understood=[(line, _switch(line)) for line in answer.query.understood],
+        frame=next((q.frame for q in (answer.query, *answer.query.parts) if q.frame), None),
         notes=[on_page(note) for note in answer.notes if note not in answer.query.understood],
-        **_blocks(answer, writing),
+        unshown=lambda citations: [c for c in citations if not _within(_where(c), shown)],
+        **blocks,
     )
+
+
+def _switch(line: str) -> str:
+    """What switches off what was understood, as in `Query.without`; "" for what cannot be."""
+    return "times" if line.startswith(TIMES) else "outlets" if line.startswith(OUTLETS) else ""
+
+
+_Where = tuple[str, int, int]
+
+
+def _where(citation: Citation) -> _Where:
+    return citation.article.id, citation.start, citation.end
+
+
+def _within(place: _Where, shown: Iterable[_Where]) -> bool:
+    """Whether the words stand in what is shown already: each quote is shown once."""
+    return any(place[0] == id_ and start <= place[1] and place[2] <= end for id_, start, end in shown)
+
+
+def _stands_in(claim: Claim, shown: Collection[_Where]) -> bool:
+    """Whether a verbatim claim is all there in what is shown already."""
+    return claim.verdict == "verbatim" and all(_within(_where(c), shown) for c in claim.citations)
 
 
 def _blocks(answer: Answer, writing: bool) -> dict[str, Any]:

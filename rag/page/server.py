@@ -16,6 +16,7 @@ import shutil
 import socket
 import sys
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -185,8 +186,14 @@ def _connect_tools(tools: Any, address: str, inner: str) -> None:
     tools.postprocess_output_data = as_json
 
 
-def run(app: App, listening: socket.socket, *, open_browser: bool = False) -> None:
-    """Serve until interrupted, and say where."""
+def run(
+    app: App, listening: socket.socket, *, open_browser: bool = False, then: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until interrupted, and say where.
+
+    Args:
+        then: called once the page can be opened.
+    """
     import uvicorn
 
     address = own_address(listening)
@@ -198,6 +205,7 @@ def run(app: App, listening: socket.socket, *, open_browser: bool = False) -> No
             sys.stdout.flush()
             if open_browser:
                 webbrowser.open(address)
+            then()
 
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, ws="none", lifespan="on")
     try:

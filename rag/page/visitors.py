@@ -19,6 +19,7 @@ class Run:
         text: as asked.
         conversation: in which it was asked, as it was then.
         history: the answers that a follow-up refers to.
+        without: what is not to be read out of the question, see `Query`.
         stop: set when the rest of the answer is not wanted.
         started: whether somebody answers it already.
         left: whether the visitor has opened another conversation since, so that it is kept but not shown.
@@ -27,6 +28,7 @@ class Run:
     text: str
     conversation: Conversation
     history: tuple[Answer, ...] = ()
+    without: tuple[str, ...] = ()
     stop: Event = field(default_factory=Event)
     started: bool = False
     left: bool = False

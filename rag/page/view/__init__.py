@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import gradio as gr
 
 from rag.page.api import add_api
 from rag.page.conversations import Conversation
 from rag.page.desk import Desk
+from rag.page.render import render_bar, render_help
 from rag.page.view.articles import ArticlesTab
 from rag.page.view.asking import AskTab
 from rag.page.view.common import AT_ONCE, MODEL, Shared
-from rag.page.view.models import Models
+from rag.page.view.settings import SettingsTab
 from rag.page.view.sidebar import SideBar
 
 STATIC = Path(__file__).parent.parent / "static"
-#: Seconds between two looks at a model that is fetched behind the page.
-LOOK = 2.0
 
 
 def build(desk: Desk) -> gr.Blocks:
@@ -29,34 +29,36 @@ def build(desk: Desk) -> gr.Blocks:
         shared.remembered = gr.BrowserState(None, storage_key="dateline", secret="dateline")
         shared.outbox = gr.Textbox(visible="hidden", elem_id="dl-outbox", label="Messages")
         shared.changed = gr.Textbox(visible="hidden", elem_id="dl-changed", label="Changed")
-        with gr.Sidebar(label="Conversations", open=False):
-            side = SideBar(shared)
-        gr.Markdown("# Dateline", elem_id="dl-title")
-        status = gr.HTML(elem_id="dl-status", apply_default_css=False)
-        with gr.Row():
-            with gr.Column(scale=3, min_width=320), gr.Tabs():
-                with gr.Tab("Ask"):
-                    ask = AskTab(shared)
-                with gr.Tab("Articles") as tab:
-                    articles = ArticlesTab(shared)
-            with gr.Column(scale=2, min_width=320, elem_id="dl-panel"):
-                gr.Button("Close", size="sm", elem_id="dl-close")
+        with gr.Row(elem_id="dl-desk"):
+            with gr.Column(elem_id="dl-left", min_width=0):
+                side = SideBar(shared)
+            with gr.Column(elem_id="dl-main", min_width=0):
+                gr.HTML(render_bar(), elem_id="dl-bar", apply_default_css=False)
+                status = gr.HTML(elem_id="dl-status", apply_default_css=False)
+                with gr.Tabs(elem_id="dl-tabs"):
+                    with gr.Tab("Ask"):
+                        ask = AskTab(shared)
+                    with gr.Tab("Articles") as tab:
+                        articles = ArticlesTab(shared)
+                    with gr.Tab("Settings"):
+                        settings = SettingsTab(shared)
+            with gr.Column(elem_id="dl-panel", min_width=0):
                 panel = gr.HTML(elem_id="dl-panel-body", apply_default_css=False)
-        ask.connect(panel)
+        gr.HTML(render_help(), elem_id="dl-help-place", apply_default_css=False)
+        ask.connect(panel, settings.k)
         side.connect(ask.box)
-        Models(shared).connect(ask)
+        settings.connect(ask, status, articles.status_line)
         fresh = articles.connect(ask, panel, status, tab)
-        arrival = Arrival(shared, ask, articles)
+        arrival = Arrival(shared, side, ask, articles, settings)
         page.load(
             arrival.arrive,
             shared.remembered,
-            [*fresh, *ask.options[1:], ask.chips, shared.conversation, shared.saved, shared.outbox],
+            [*fresh, *ask.options[1:], ask.chips, shared.conversation, shared.saved, shared.outbox, side.who,
+             *settings.restored],
+            js="(kept) => ({ ...kept, link: location.hash })",
             **AT_ONCE,
-        ).then(articles.welcome, None, shared.outbox, **AT_ONCE)
+        ).then(articles.welcome, None, shared.outbox, **AT_ONCE)  # fmt: skip
         page.unload(arrival.gone)
-        if not desk.fetching.done:
-            looks = gr.Timer(LOOK)
-            looks.tick(arrival.look, ask.model, [status, ask.model, looks], **AT_ONCE)
         add_api(desk, concurrency_id=MODEL, concurrency_limit=1)
     return page
 
@@ -64,18 +66,22 @@ def build(desk: Desk) -> gr.Blocks:
 class Arrival:
     """A visitor comes, and goes."""
 
-    def __init__(self, shared: Shared, ask: AskTab, articles: ArticlesTab) -> None:
-        self.shared, self.desk, self.ask, self.articles = shared, shared.desk, ask, articles
+    def __init__(
+        self, shared: Shared, side: SideBar, ask: AskTab, articles: ArticlesTab, settings: SettingsTab
+    ) -> None:
+        self.shared, self.desk = shared, shared.desk
+        self.side, self.ask, self.articles, self.settings = side, ask, articles, settings
 
     def arrive(self, remembered: Any, request: gr.Request) -> list[Any]:
-        """Everything as it was left: filters, model, conversation."""
+        """Everything as it was left: filters, model, conversation; what a link names comes first."""
         kept = remembered if isinstance(remembered, dict) else {}
         status, rows, count, choices, sample = self.articles.refreshed("")
         known = [s for s in kept.get("sources") or [] if s in choices["choices"]]
         models = {name for _, name in self.shared.model_choices()}
-        fetchable = {m.name for m in self.desk.models() if m.kind == "fetchable"}
-        model = kept.get("model") if kept.get("model") in models - fetchable else self.desk.default_model
-        conversation = self.shared.keeper(request).load(str(kept.get("conversation") or "-" * 8)) or Conversation()
+        model = str(kept["model"]) if kept.get("model") in models else self.desk.default_model
+        linked, turn = read_link(str(kept.get("link") or ""))
+        keeper = self.shared.keeper(request)
+        conversation = keeper.load(linked or str(kept.get("conversation") or "-" * 8)) or Conversation()
         since, until, only = kept.get("since"), kept.get("until"), kept.get("only") or ""
         undated = bool(kept.get("undated", True))
         return [
@@ -90,21 +96,22 @@ class Arrival:
             only,
             kept.get("k") or self.desk.settings.k,
             gr.update(choices=self.shared.model_choices(), value=model),
+            kept.get("length") if kept.get("length") in {"full", "short"} else "full",
             self.ask.chips_of(known, since, until, undated, only, request),
             conversation,
             self.shared.listed(request, conversation.id),
-            self.shared.show_all(conversation),
+            self.shared.show_all(conversation, at=turn, lost=bool(linked) and not conversation.id),
+            self.side.arrived(request),
+            *self.settings.arrived(kept, model, request.username),
         ]
 
     def gone(self, request: gr.Request) -> None:
         """The tab was closed."""
         self.shared.visitors.gone(request.session_hash)
 
-    def look(self, model: str) -> list[Any]:
-        """How far the model is that is fetched; once it is here it is chosen where nobody chose, and not looked for."""
-        fetching, usual = self.desk.fetching, self.desk.default_model
-        if not fetching.done:
-            return [self.articles.status_line(), gr.skip(), gr.skip()]
-        chosen = fetching.name if model == usual and not fetching.error else model
-        models = gr.update(choices=self.shared.model_choices(), value=chosen)
-        return [self.articles.status_line(), models, gr.update(active=False)]
+
+def read_link(fragment: str) -> tuple[str, int | None]:
+    """The conversation that an address's fragment names, "" for none, and the turn, None for none."""
+    named = {name: values[0] for name, values in parse_qs(fragment.removeprefix("#")).items()}
+    turn = named.get("t", "")
+    return named.get("c", ""), int(turn) - 1 if turn.isdecimal() and int(turn) > 0 else None

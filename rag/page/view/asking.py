@@ -17,6 +17,7 @@ from rag.page.render import (
     Filters,
     render_error,
     render_filters,
+    render_next,
     render_partial,
     render_turn,
 )
@@ -28,10 +29,13 @@ from rag.page.view.common import (
     message,
     remembering,
     show_turn,
+    told_by,
 )
 from rag.page.visitors import Run
 from rag.types import Answer
 
+#: Said to who asks in the first seconds.
+LOADING = "The models are still being loaded. This is answered as soon as they are here."
 #: Seconds between two looks at what a model writes: each sends all words so far.
 BETWEEN = 0.3
 
@@ -45,10 +49,10 @@ class AskTab:
         with gr.Group(elem_id="dl-asking"):
             self.chips = gr.HTML(elem_id="dl-filters", apply_default_css=False)
             self.box = gr.Textbox(
-                label="Question", placeholder="Who mediated?", lines=1, max_lines=6, autofocus=True, max_length=2000,
-                submit_btn="Ask", elem_id="dl-question",
+                label="Question", show_label=False, placeholder="Ask the articles", lines=1, max_lines=6,
+                autofocus=True, max_length=2000, submit_btn="Ask", elem_id="dl-question",
             )  # fmt: skip
-            with gr.Accordion("Filters and model", open=False):
+            with gr.Accordion("Filters and model", open=False, elem_id="dl-options"):
                 with gr.Row():
                     self.sources = gr.Dropdown([], multiselect=True, label="Sources (none chosen: all)", scale=2)
                     self.since = gr.DateTime(
@@ -59,12 +63,14 @@ class AskTab:
                     )
                     self.undated = gr.Checkbox(True, label="Include undated articles")
                 with gr.Row():
-                    self.k = gr.Slider(1, 20, value=self.desk.settings.k, step=1, label="Passages to search for")
                     self.model = gr.Dropdown(
-                        shared.model_choices(), value=self.desk.default_model, label="Model", filterable=False, scale=2
+                        shared.model_choices(), value=self.desk.default_model, label="Model", filterable=False,
+                        info="Others are fetched under Settings.",
+                    )  # fmt: skip
+                    self.length = gr.Radio(
+                        [("Full", "full"), ("Short", "short")], value="full", label="Answers", elem_id="dl-length"
                     )
-                self.fetch_button = gr.Button("Fetch", visible=False)
-                self.fetched = gr.HTML(apply_default_css=False)
+        self.k: Any = None
         self.asked = gr.Textbox(visible="hidden", elem_id="dl-asked", label="Asked")
         self.done = gr.Textbox(visible="hidden", elem_id="dl-done", label="Done")
         self.only = gr.Textbox(visible="hidden", elem_id="dl-only", label="Only")
@@ -78,15 +84,16 @@ class AskTab:
     @property
     def options(self) -> list[Any]:
         """All that an answer depends on."""
-        return [*self.filters, self.k, self.model]
+        return [*self.filters, self.k, self.model, self.length]
 
-    def connect(self, panel: Any) -> None:
+    def connect(self, panel: Any, k: Any) -> None:
         """Say what each event does.
 
         Args:
             panel: where articles are read.
+            k: how many passages are searched for.
         """
-        shared = self.shared
+        shared, self.k = self.shared, k
         to_script = {"js": "(text) => { (window.datelineMail ??= []).push(text); window.dateline?.read(); }", **AT_ONCE}
         shared.outbox.change(None, shared.outbox, **to_script)
         begun = [shared.outbox, self.box, shared.conversation, *self.filters]
@@ -101,7 +108,7 @@ class AskTab:
             ).then(
                 self.finish, [shared.conversation, shared.remembered], [self.box, shared.saved, shared.remembered],
                 **AT_ONCE,
-            )  # fmt: skip
+            ).then(self.follow, shared.conversation, shared.outbox, **AT_ONCE)  # fmt: skip
         self.box.stop(self.stop, **AT_ONCE)
         self.done.change(
             self.act, [self.done, shared.conversation, shared.remembered, *self.filters],
@@ -118,7 +125,7 @@ class AskTab:
 
     def begin(
         self, text: str, conversation: Conversation, request: gr.Request, *, turns: int | None = None,
-        branch: bool = False, everywhere: bool = False,
+        branch: bool = False, everywhere: bool = False, without: tuple[str, ...] = (),
     ) -> list[Any]:  # fmt: skip
         """Show a question at once; the answer waits for its turn.
 
@@ -126,13 +133,14 @@ class AskTab:
             turns: the question refers to the first so many turns; None for all.
             branch: whether it begins a new conversation after those turns.
             everywhere: whether the filters are taken away.
+            without: what is not to be read out of the question.
         """
         text, skipped = text.strip(), [gr.skip()] * (3 + len(self.filters))
         if not text:
             return skipped
         if branch:
             conversation = conversation.branch(turns or 0)
-        run = Run(text, conversation, conversation.answers[:turns])
+        run = Run(text, conversation, conversation.answers[:turns], without)
         if not self.shared.visitors.begin(request.session_hash, run):
             said = message(op="say", text="The last question is still being answered. Stop it first, or wait.")
             return [said, *skipped[1:]]
@@ -147,19 +155,24 @@ class AskTab:
         return [shown, gr.update(value="", submit_btn=False, stop_btn="Stop"), conversation, *emptied]
 
     def begin_otherwise(self, text: str, conversation: Conversation, request: gr.Request) -> list[Any]:
-        """A question that was asked by a button: an example, the last one again, an edited one, one without filters."""
-        told = _told(text)
+        """A question that was asked by a button: an example, an edited one, one again, also without filters."""
+        told = told_by(text)
         turn, asked = int(told.get("turn", 0)), str(told.get("text", ""))
         if told.get("do") == "edit":
             return self.begin(asked, conversation, request, turns=turn, branch=True)
-        if told.get("do") in {"again", "all"} and 0 <= turn < len(conversation.answers):
-            question = conversation.answers[turn].question
-            return self.begin(question, conversation, request, turns=turn, everywhere=told["do"] == "all")
+        if told.get("do") in {"again", "all", "without"} and 0 <= turn < len(conversation.answers):
+            before = conversation.answers[turn]
+            without = tuple(
+                dict.fromkeys((*before.query.without, *([str(told.get("name"))] if told["do"] == "without" else [])))
+            )
+            return self.begin(
+                before.question, conversation, request, turns=turn, everywhere=told["do"] == "all", without=without
+            )
         return self.begin(asked if told.get("do") == "ask" else "", conversation, request)
 
     def respond(
         self, sources: list[str], since: str | None, until: str | None, undated: bool, only: str, k: int, model: str,
-        request: gr.Request,
+        length: str, request: gr.Request,
     ) -> Iterator[list[Any]]:  # fmt: skip
         """Answer the visitor's question; it is kept in its conversation, and shown where that is still open."""
         run = self.shared.visitors.next(request.session_hash)
@@ -167,6 +180,9 @@ class AskTab:
             yield [gr.skip(), gr.skip()]
             return
         number = len(run.conversation.answers)
+        if not self.desk.loaded:
+            waiting = render_turn(run.conversation.id, number, run.text, render_partial(LOADING))
+            yield [message(op="turn", turn=number, html=waiting, asked=run.text), gr.skip()]
         try:
             bot = self.desk.bot(self.desk.ready(model))
             how: dict[str, Any] = {
@@ -177,7 +193,7 @@ class AskTab:
             }
             how["articles"] = self.shared.only(only, request)[0]
             answer: Answer | None = None
-            for words, latest in _looks(bot, run, **how, undated=undated):
+            for words, latest in _looks(bot, run, **how, undated=undated, brief=length == "short"):
                 answer = latest
                 if words and bot.generator and not run.left:
                     yield [words, gr.skip()]
@@ -202,6 +218,15 @@ class AskTab:
         kept = remembering(remembered, conversation=conversation.id)
         return [box, self.shared.listed(request, conversation.id), kept]
 
+    def follow(self, conversation: Conversation) -> Any:
+        """A message: questions that the articles answer, too, below the last answer."""
+        if not conversation.answers:
+            return gr.skip()
+        found = self.desk.follow_ups(conversation.answers)
+        if not found:
+            return gr.skip()
+        return message(op="next", turn=len(conversation.answers) - 1, id=conversation.id, html=render_next(found))
+
     def stop(self, request: gr.Request) -> None:
         """No more of the answer is wanted."""
         self.shared.visitors.stop(request.session_hash)
@@ -213,8 +238,10 @@ class AskTab:
         until: str | None, undated: bool, only: str, request: gr.Request,
     ) -> list[Any]:  # fmt: skip
         """Judge an answer, take the last turn off in a new conversation, or remove a filter."""
-        told, filters = _told(text), [sources, since, until, undated, only]
+        told, filters = told_by(text), [sources, since, until, undated, only]
         same = [gr.skip()] * 5
+        if told.get("do") == "refine":
+            return [*same, sources, told.get("since") or None, told.get("until") or None, undated, only]
         if told.get("do") == "unfilter":
             name = told.get("name")
             chosen = [s for s in sources if s != told.get("value")] if name == "sources" else sources
@@ -246,11 +273,11 @@ class AskTab:
 
     def remember(
         self, remembered: Any, sources: list[str], since: str | None, until: str | None, undated: bool, only: str,
-        k: int, model: str, request: gr.Request,
+        k: int, model: str, length: str, request: gr.Request,
     ) -> list[Any]:  # fmt: skip
         """Have the browser keep the options; the filters in force as chips."""
         chosen = {"sources": sources, "since": since, "until": until, "undated": undated, "only": only, "k": k}
-        kept = remembering(remembered, **chosen, model=model)
+        kept = remembering(remembered, **chosen, model=model, length=length)
         return [kept, self.chips_of(sources, since, until, undated, only, request)]
 
     def chips_of(
@@ -267,7 +294,7 @@ def without(only: str, name: str, value: str) -> str:
     Args:
         name: "articles" for all that were ticked, "collections" for the one whose id is `value`.
     """
-    chosen = _told(only)
+    chosen = told_by(only)
     if name == "articles":
         chosen.pop(name, None)
     elif name == "collections":
@@ -279,7 +306,7 @@ def _looks(bot: Bot, run: Run, **how: Any) -> Iterator[tuple[str, Answer | None]
     """What there is to show of an answer as it comes: a message, and the last Answer so far."""
     written, shown, answer = "", 0.0, None
     number = len(run.conversation.answers)
-    for piece in bot.stream(run.text, history=run.history, stop=run.stop, **how):
+    for piece in bot.stream(run.text, history=run.history, stop=run.stop, without=run.without, **how):
         if isinstance(piece, Answer):
             if answer is None:
                 html = render_turn(run.conversation.id, number, run.text, render_partial("", piece))
@@ -291,12 +318,3 @@ def _looks(bot: Bot, run: Run, **how: Any) -> Iterator[tuple[str, Answer | None]
                 shown = time.monotonic()
                 yield message(op="words", turn=number, text=written), answer
     yield "", answer
-
-
-def _told(text: str) -> dict[str, Any]:
-    """What the script tells; nothing when it is damaged."""
-    try:
-        told = json.loads(text)
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}

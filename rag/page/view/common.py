@@ -18,6 +18,7 @@ from rag.page.render import (
     render_answer,
     render_article,
     render_error,
+    render_list,
     render_missing,
     render_turn,
     render_welcome,
@@ -55,7 +56,11 @@ class Shared:
 
     def keeper(self, request: gr.Request) -> Conversations:
         """The visitor's own conversations."""
-        return Conversations(self.desk.settings.data_dir / "conversations" / folder_name(request.username))
+        return self.keeper_of(request.username)
+
+    def keeper_of(self, person: str | None) -> Conversations:
+        """The conversations of a person, None where nobody logs in."""
+        return Conversations(self.desk.settings.data_dir / "conversations" / folder_name(person))
 
     def collections(self, request: gr.Request | None) -> Collections:
         """The visitor's own collections."""
@@ -84,17 +89,23 @@ class Shared:
             chips.append(("articles", "", f"Only {len(ids)} chosen articles"))
         return tuple(dict.fromkeys([*ids, *(a for each in kept for a in each.articles)])), tuple(chips)
 
-    def listed(self, request: gr.Request, current: str) -> Any:
-        """The list of conversations with one of them chosen."""
-        choices = [(f"{title} · {started[:10]}", id_) for id_, title, started in self.keeper(request).titles()]
-        known = {id_ for _, id_ in choices}
-        return gr.update(choices=choices, value=current if current in known else None, visible=bool(choices))
+    def listed(self, request: gr.Request, current: str) -> str:
+        """The list of conversations with one of them marked."""
+        return render_list(self.keeper(request).entries(), current)
 
-    def show_all(self, conversation: Conversation, pending: str = "") -> str:
-        """A message: show this conversation, and below it a turn that is being answered."""
+    def show_all(
+        self, conversation: Conversation, pending: str = "", at: int | None = None, *, lost: bool = False
+    ) -> str:
+        """A message: show this conversation, and below it a turn that is being answered.
+
+        Args:
+            at: which turn is brought into view, None for the last.
+            lost: whether a link named one that is not here.
+        """
         turns = [turn_of(conversation, n) for n in range(len(conversation.answers))]
         turns += [pending] if pending else []
-        return message(op="all", turns=turns, welcome="" if turns else self.welcome(wait=False))
+        welcome = "" if turns else self.welcome(wait=False)
+        return message(op="all", turns=turns, at=at, id=conversation.id, welcome=welcome, lost=lost)
 
     def welcome(self, *, wait: bool = True) -> str:
         """What an empty conversation shows.
@@ -115,12 +126,9 @@ class Shared:
         return render_article(article, place) if article else render_missing(place.article_id, place)
 
     def model_choices(self) -> list[tuple[str, str]]:
-        """Labels and names of the models."""
-        choices = []
-        for info in self.desk.models():
-            size = f"{info.size_bytes / 1e9:.2f} GB, needs {info.ram_bytes / 1e9:.1f} GB of RAM"
-            extracts = "Extracts only: the reader, no language model"
-            choices.append((extracts if info.name == EXTRACTS else f"{info.name} ({info.kind}, {size})", info.name))
+        """Labels and names of the models that are here."""
+        here = [info.name for info in self.desk.models() if info.kind != "fetchable"]
+        choices = [("Extracts only: no language model" if name == EXTRACTS else name, name) for name in here]
         if self.desk.default_model not in {name for _, name in choices}:
             choices.insert(0, (self.desk.default_model, self.desk.default_model))
         return choices
@@ -129,6 +137,15 @@ class Shared:
 def message(**parts: Any) -> str:
     """A message to the script."""
     return json.dumps({"number": next(_numbers), **parts}, ensure_ascii=False)
+
+
+def told_by(text: str) -> dict[str, Any]:
+    """What the script tells; nothing when it is damaged."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def turn_of(conversation: Conversation, n: int) -> str:

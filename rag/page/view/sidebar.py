@@ -1,27 +1,44 @@
-"""The side bar: conversations that are kept, a new one, export and deleting."""
+"""The left pane: conversations that are kept, to be found, named, pinned, exported and deleted; who is logged in."""
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import gradio as gr
 
-from rag.page.conversations import Conversation, to_markdown
-from rag.page.view.common import AT_ONCE, Shared, ask_twice, hidden, remembering
+from rag.page.conversations import Conversation
+from rag.page.export import Download, export
+from rag.page.render import render_found, render_who
+from rag.page.view.common import AT_ONCE, Shared, message, remembering, told_by
 
 
 class SideBar:
-    """Laid out where it is made; `connect` says what each event does."""
+    """Laid out where it is made; `connect` says what each event does.
+
+    Attributes:
+        sources: a place for what chooses among articles.
+    """
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
-        self.new_button = gr.Button("New conversation", variant="primary")
-        shared.saved = gr.Radio([], label="Saved conversations", visible=False)
-        self.export_button = gr.Button("Export as Markdown")
-        self.forget_button = gr.Button("Delete this conversation…")
-        self.forget_sure = gr.Button("Really delete it", variant="stop", visible=False)
-        self.forget_not = gr.Button("Keep it", visible=False)
-        self.exported = gr.Textbox(visible="hidden", label="Export")
+        gr.HTML(
+            '<div class="dl-brand"><h1>Dateline</h1>'
+            '<button type="button" class="dl-icon dl-narrow" data-do="menu" aria-label="Close the menu">✕</button>'
+            "</div>",
+            elem_id="dl-title",
+            apply_default_css=False,
+        )
+        self.new_button = gr.Button("New conversation", elem_id="dl-new")
+        self.words = gr.Textbox(
+            label="Search conversations", show_label=False, placeholder="Search conversations", elem_id="dl-search",
+            max_lines=1, container=False,
+        )  # fmt: skip
+        self.found = gr.HTML(elem_id="dl-found", apply_default_css=False)
+        shared.saved = gr.HTML(elem_id="dl-saved", apply_default_css=False)
+        self.sources = gr.Column(elem_id="dl-left-sources")
+        self.who = gr.HTML(elem_id="dl-who", apply_default_css=False)
+        self.told = gr.Textbox(visible="hidden", elem_id="dl-side", label="What to do with a conversation")
 
     def connect(self, box: Any) -> None:
         """Say what each event does.
@@ -29,35 +46,58 @@ class SideBar:
         Args:
             box: the question box, which is free once another conversation is open.
         """
-        shared, twice = self.shared, [self.forget_sure, self.forget_not]
-        opened = [shared.conversation, shared.outbox, shared.saved, shared.remembered, box, *twice]
+        shared = self.shared
+        opened = [shared.conversation, shared.outbox, shared.saved, shared.remembered, box]
         self.new_button.click(self.new, shared.remembered, opened, **AT_ONCE)
-        shared.saved.input(self.open_saved, [shared.saved, shared.remembered], opened, **AT_ONCE)
-        self.forget_button.click(ask_twice, None, twice, **AT_ONCE)
-        self.forget_not.click(lambda: hidden(2), None, twice, **AT_ONCE)
-        self.forget_sure.click(self.delete_saved, [shared.conversation, shared.remembered], opened, **AT_ONCE)
-        self.export_button.click(to_markdown, shared.conversation, self.exported, **AT_ONCE).then(
-            None, self.exported, js="(text) => window.dateline.save(text)", **AT_ONCE
-        )
+        self.words.change(self.find, self.words, self.found, **AT_ONCE)
+        self.told.change(self.act, [self.told, shared.conversation, shared.remembered], opened, **AT_ONCE)
+
+    def arrived(self, request: gr.Request) -> str:
+        """Who is logged in."""
+        return render_who(request.username)
+
+    def find(self, words: str, request: gr.Request) -> str:
+        """Answers and names with these words."""
+        return render_found(words.strip(), self.shared.keeper(request).find(words)) if words.strip() else ""
 
     def new(self, remembered: Any, request: gr.Request) -> list[Any]:
         """An empty conversation; what is being answered goes on, and is kept where it was asked."""
-        return self._open(Conversation(), gr.update(value=None), remembered, request)
+        return self._open(Conversation(), remembered, request)
 
-    def open_saved(self, id_: str | None, remembered: Any, request: gr.Request) -> list[Any]:
-        """A conversation of the list."""
-        found = self.shared.keeper(request).load(id_) if id_ else None
+    def act(self, text: str, conversation: Conversation, remembered: Any, request: gr.Request) -> list[Any]:
+        """Open, name, pin, export or delete a conversation of the list."""
+        told, keeper = told_by(text), self.shared.keeper(request)
+        found = keeper.load(str(told.get("id", "")) or "-" * 8)
+        what, same = told.get("do"), [gr.skip()] * 5
         if found is None:
-            return [gr.skip()] * 7
-        return self._open(found, gr.skip(), remembered, request)
+            return [gr.skip(), message(op="say", text="That conversation is not here: deleted, or somebody else's."),
+                    self.shared.listed(request, conversation.id), *same[3:]]  # fmt: skip
+        if what == "open":
+            return self._open(found, remembered, request, told.get("turn"))
+        if what == "export":
+            turn = told.get("turn")
+            file = export(found, str(told.get("form")), turn if isinstance(turn, int) else None)
+            return [gr.skip(), file_message(file), *same[2:]]
+        if what == "forget":
+            keeper.delete(found.id)
+            if found.id == conversation.id:
+                return self._open(Conversation(), remembered, request)
+        elif what == "rename":
+            keeper.rename(found.id, str(told.get("text", "")))
+        elif what in {"pin", "unpin"}:
+            keeper.pin(found.id, what == "pin")
+        return [*same[:2], self.shared.listed(request, conversation.id), *same[3:]]
 
-    def delete_saved(self, conversation: Conversation, remembered: Any, request: gr.Request) -> list[Any]:
-        """Delete what is open."""
-        self.shared.keeper(request).delete(conversation.id)
-        return self._open(Conversation(), self.shared.listed(request, ""), remembered, request)
-
-    def _open(self, conversation: Conversation, saved: Any, remembered: Any, request: gr.Request) -> list[Any]:
+    def _open(
+        self, conversation: Conversation, remembered: Any, request: gr.Request, turn: int | None = None
+    ) -> list[Any]:
         self.shared.visitors.leave(request.session_hash)
         kept = remembering(remembered, conversation=conversation.id)
         box = gr.update(submit_btn="Ask", stop_btn=False)
-        return [conversation, self.shared.show_all(conversation), saved, kept, box, *hidden(2)]
+        shown = self.shared.show_all(conversation, at=turn)
+        return [conversation, shown, self.shared.listed(request, conversation.id), kept, box]
+
+
+def file_message(file: Download) -> str:
+    """A message: give the person this file."""
+    return message(op="file", name=file.name, kind=file.kind, data=base64.b64encode(file.content).decode())
