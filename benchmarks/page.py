@@ -1,8 +1,7 @@
-"""The running page: seconds to start, to the first word and to the last of the sample question, and its memory.
+"""How soon the page can be used, how soon it answers, and what a question sends: `python benchmarks/page.py`.
 
-    python benchmarks/page.py [--model smollm2-135m]
-
-Starts the page twice over the bundled sample, in a folder of its own; the second start counts. Linux.
+Over the bundled sample, in a browser (Debian's chromium), without a language model. Prints seconds of the clock and of
+the processor, since another program's work counts in the former only; medians of `--runs` starts.
 """
 
 from __future__ import annotations
@@ -10,82 +9,92 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import httpx
-from gradio_client import Client
+from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent
-QUESTION = "When was the ceasefire signed?"
+READY = (
+    "() => window.dateline && document.querySelector('.dl-welcome') && document.querySelector('#dl-question textarea')"
+)
+QUESTIONS = ("Where was the ceasefire signed?", "Who mediated?", "How long is the border?")
 
 
-@contextmanager
-def page(environment: dict[str, str], log: Path) -> Iterator[tuple[str, float, int]]:
-    """A page that answers over HTTP: its address, the seconds that took, and its process."""
-    started = time.perf_counter()
+def processor_seconds(pid: int) -> float:
+    """What a process has used so far (Linux)."""
+    used = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(used[11]) + int(used[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def ask(tab: Any, text: str) -> float:
+    """Seconds until the answer stands there."""
+    before = tab.locator(".dl-answer:not(.dl-writing)").count()
+    began = time.perf_counter()
+    tab.locator("#dl-question textarea").fill(text)
+    tab.keyboard.press("Enter")
+    tab.wait_for_function("n => document.querySelectorAll('.dl-answer:not(.dl-writing)').length > n", arg=before)
+    took = time.perf_counter() - began
+    tab.get_by_role("button", name="Ask", exact=True).wait_for()
+    return took
+
+
+def measure(browser: Any, folder: Path, turns: int) -> dict[str, float]:
+    """One start, and a conversation of so many turns."""
+    environment = os.environ | {
+        "DATELINE_INDEX_DIR": str(folder / "index"), "DATELINE_DATA_DIR": str(folder / "data"),
+        "DATELINE_MODEL": "extracts", "DATELINE_PORT": "0", "PYTHONUNBUFFERED": "1",
+    }  # fmt: skip
+    log, began = folder / "log", time.perf_counter()
     with log.open("w") as out:
-        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=out, stderr=out)
+        page = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=out, stderr=out)
     try:
         while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
-            if process.poll() is not None:
+            if page.poll() is not None:
                 raise SystemExit(log.read_text())
             time.sleep(0.02)
-        httpx.get(found[0]).raise_for_status()
-        yield found[0], time.perf_counter() - started, process.pid
+        told = {"socket, s": time.perf_counter() - began, "socket, processor s": processor_seconds(page.pid)}
+        tab = browser.new_context().new_page()
+        tab.set_default_timeout(120_000)
+        tab.goto(found[0])
+        tab.wait_for_function(READY)
+        told |= {"usable, s": time.perf_counter() - began, "usable, processor s": processor_seconds(page.pid)}
+        told["first answer after the start, s"] = time.perf_counter() - began + ask(tab, QUESTIONS[0])
+        took = [ask(tab, QUESTIONS[n % len(QUESTIONS)]) for n in range(turns - 2)]
+        wire, received = tab.context.new_cdp_session(tab), []
+        wire.send("Network.enable")
+        wire.on("Network.dataReceived", lambda event: received.append(event["dataLength"]))
+        took.append(ask(tab, QUESTIONS[0]))
+        tab.wait_for_timeout(3000)  # what is asked next is sent, too
+        return told | {"answer, s": statistics.median(took), f"bytes in turn {turns}": float(sum(received))}
     finally:
-        process.terminate()
-        process.wait()
-
-
-def timed(client: Client) -> tuple[float, float]:
-    """Seconds to the first and to the last piece of an answer."""
-    started = time.perf_counter()
-    job = client.submit(QUESTION, api_name="/ask")
-    while not job.outputs() and not job.done():
-        time.sleep(0.005)
-    first = time.perf_counter() - started
-    job.result()
-    return first, time.perf_counter() - started
-
-
-def memory(pid: int) -> float:
-    """Resident memory in MB."""
-    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1000
+        page.kill()
+        page.wait()
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="extracts")
-    parser.add_argument("--repeat", type=int, default=5)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--turns", type=int, default=30)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {
-            "DATELINE_INDEX_DIR": f"{folder}/index",
-            "DATELINE_DATA_DIR": f"{folder}/data",
-            "DATELINE_PORT": "0",
-            "DATELINE_MODEL": given.model,
-            "PYTHONUNBUFFERED": "1",
-        }
-        subprocess.run([sys.executable, "-m", "rag.cli", "index", "--sample"], check=True, env=environment)
-        log = Path(folder, "log")
-        with page(environment, log) as (_, seconds, _):
-            print(f"first start   {seconds:6.2f} s")
-        with page(environment, log) as (url, seconds, pid):
-            print(f"second start  {seconds:6.2f} s")
-            client = Client(url, verbose=False)
-            print(f"memory        {memory(pid):6.0f} MB before the first question")
-            runs = [timed(client) for _ in range(given.repeat)]
-            print(f"first word    {statistics.median(r[0] for r in runs):6.2f} s (median of {given.repeat})")
-            print(f"last word     {statistics.median(r[1] for r in runs):6.2f} s")
-            print(f"memory        {memory(pid):6.0f} MB after {given.repeat} questions")
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder = Path(name)
+        settings = os.environ | {"DATELINE_INDEX_DIR": str(folder / "index")}
+        subprocess.run([sys.executable, "-m", "rag.cli", "index", "--sample"], check=True, env=settings, cwd=ROOT)
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        runs = [measure(browser, folder, given.turns if n == 0 else 3) for n in range(given.runs)]
+        for key in runs[0]:
+            values = [run[key] for run in runs if key in run]
+            print(
+                f"{key}: {statistics.median(values):,.2f} ({min(values):,.2f} to {max(values):,.2f}, n {len(values)})"
+            )
 
 
 if __name__ == "__main__":

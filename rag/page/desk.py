@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 #: Files taken in one upload, and bytes of each.
 MOST_FILES = 50
 MOST_BYTES = 20_000_000
+#: Seconds in which the page is opened before the models are loaded.
+FIRST_LOOK = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +102,16 @@ class Desk:
                 bot = self._first_bot()
                 self._parts, self._named, self._bot = (bot.reader, bot.judge), self.default_model, bot
 
-    def load_behind(self) -> None:
-        """Load the models in a thread; what fails is told to whoever asks."""
+    def load_behind(self, wait: float = FIRST_LOOK) -> None:
+        """Load the models in a thread; what fails is told to whoever asks.
+
+        Args:
+            wait: seconds in which the page can be opened first, since loading slows it down. Who has it open asks for
+                examples, and so has them loaded.
+        """
 
         def load() -> None:
+            time.sleep(wait)
             with suppress(RagError):
                 self.load()
 
