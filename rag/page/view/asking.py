@@ -303,18 +303,29 @@ def without(only: str, name: str, value: str) -> str:
 
 
 def _looks(bot: Bot, run: Run, **how: Any) -> Iterator[tuple[str, Answer | None]]:
-    """What there is to show of an answer as it comes: a message, and the last Answer so far."""
-    written, shown, answer = "", 0.0, None
+    """What there is to show of an answer as it comes: a message, and the last Answer so far.
+
+    A browser that is busy sees only the last of several messages, so the evidence comes again with the first, second,
+    fourth, eighth … look at the words.
+    """
+    written, shown, looks = "", 0.0, 0
+    answer: Answer | None = None
     number = len(run.conversation.answers)
     for piece in bot.stream(run.text, history=run.history, stop=run.stop, without=run.without, **how):
         if isinstance(piece, Answer):
             if answer is None:
-                html = render_turn(run.conversation.id, number, run.text, render_partial("", piece))
-                yield message(op="turn", turn=number, html=html, asked=run.text), piece
+                yield _so_far(run, number, "", piece), piece
             answer = piece
         else:
             written += piece
             if time.monotonic() - shown > BETWEEN:
-                shown = time.monotonic()
-                yield message(op="words", turn=number, text=written), answer
+                shown, looks = time.monotonic(), looks + 1
+                again = answer is not None and looks & (looks - 1) == 0
+                told = _so_far(run, number, written, answer) if again else ""
+                yield told or message(op="words", turn=number, text=written), answer
     yield "", answer
+
+
+def _so_far(run: Run, number: int, written: str, evidence: Answer | None) -> str:
+    html = render_turn(run.conversation.id, number, run.text, render_partial(written, evidence))
+    return message(op="turn", turn=number, html=html, asked=run.text)
