@@ -97,6 +97,25 @@ def test_what_the_articles_do_not_hold_is_not_answered(bot: Bot, question: str) 
     assert "Nearest passages:" in show_answer(answer)
 
 
+def test_what_is_read_out_of_a_question_can_be_switched_off(bot: Bot) -> None:
+    text = "Where was the ceasefire signed last week according to Sample Desk A?"
+    read, without_times = bot.ask(text), bot.ask(text, without=("times",))
+    assert read.query.frame and read.query.sources == ("Sample Desk A",)
+    assert without_times.query.frame is None and without_times.query.sources == ("Sample Desk A",)
+    neither = bot.ask(text, without=("times", "outlets"))
+    assert (neither.query.frame, neither.query.sources, neither.query.understood) == (None, (), ())
+    assert Answer.from_dict(neither.to_dict()).query.without == ("times", "outlets")
+
+
+def test_a_short_answer_is_shorter(bot: Bot) -> None:
+    full, short = bot.ask("Why did the talks fail?"), bot.ask("Why did the talks fail?", brief=True)
+    assert len(full.claims) > len(short.claims) == 1
+    assert short.query.brief
+    talking, scripted = speaking(bot, "They failed over a clause.")
+    talking.ask("Why did the talks fail?", brief=True)
+    assert "at most fifteen words" in scripted.prompts[-1][-1]["content"]
+
+
 def test_evidence_comes_first_then_words_then_the_judged_answer(bot: Bot) -> None:
     talking, scripted = speaking(bot, "The ceasefire was signed in Doha on 19 October 2025. It was signed in Oslo.")
     pieces = list(talking.stream("Where was the ceasefire signed?"))
