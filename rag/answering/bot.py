@@ -317,7 +317,8 @@ class _Run:
         if abstains(written) or not claims or (unsupported and not self.extracts_hold()):
             yield self.answer("abstention", extracts=quotes, usage=usage)
             return
-        claims += self._beside(claims)
+        if not self.query.brief:
+            claims += self._beside(claims)
         yield self.answer("model", claims, extracts=quotes, usage=usage, short=self._agreed(written))
 
     def _beside(self, claims: Sequence[Claim]) -> list[Claim]:

@@ -244,13 +244,10 @@ def _far(progress: Progress | None, seconds_left: float | None) -> str:
 def _answer(answer: Answer, written: str | None = None) -> str:
     writing = written is not None
     found, blocks = cited(answer), _blocks(answer, writing)
-    in_versions = {_where(group[0]) for version in answer.versions for _, group in _by_number(version.citations)}
+    shown = {_where(group[0]) for version in answer.versions for _, group in _by_number(version.citations)}
     for name in ("first", "then"):
-        blocks[name] = [claim for claim in blocks.get(name, ()) if not _stands_in(claim, in_versions)]
-    shown = in_versions | {
-        _where(c) for name in ("first", "then") for claim in blocks[name] if claim.verdict == "verbatim"
-        for c in claim.citations
-    }  # fmt: skip
+        blocks[name] = [claim for claim in blocks.get(name, ()) if not _stands_in(claim, shown)]
+        shown |= {_where(c) for claim in blocks[name] if claim.verdict == "verbatim" for c in claim.citations}
     return _filled(
         "answer.html",
         answer=answer,
