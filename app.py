@@ -8,6 +8,7 @@ from rag.page.desk import MOST_BYTES, MOST_FILES, Desk
 from rag.page.guard import LOCAL, Guard, bare_host
 from rag.page.people import People, read_people
 from rag.page.server import bind, gradio_app, keep_uploads_in, run
+from rag.page.sources import routes
 from rag.page.view import STATIC, build
 from rag.settings import Settings
 
@@ -61,18 +62,24 @@ def serve(settings: Settings, *, open_browser: bool = False, fetch: bool = False
                 page,
                 listening,
                 logged_in=people is not None,
+                more=routes(desk),
                 max_file_size=MOST_BYTES,
                 theme=theme(),
                 favicon_path=str(STATIC / "favicon.svg"),
                 # Not `css`: Gradio would put its own container before every selector.
                 head='<link rel="icon" type="image/svg+xml" href="/favicon.ico">'
-                f"<style>{(STATIC / 'page.css').read_text(encoding='utf-8')}</style>",
-                js=(STATIC / "page.js").read_text(encoding="utf-8"),
+                f"<style>{own('page.css')}{own('sources.css')}</style><script>{own('sources.js')}</script>",
+                js=own("page.js"),
             )
             guarded = Guard(app, hosts=named, people=people, inner=inner, most_upload=MOST_FILES * MOST_BYTES)
             run(guarded, listening, open_browser=open_browser, then=desk.load_behind)
         finally:
             desk.close()
+
+
+def own(name: str) -> str:
+    """A file of the page's own."""
+    return (STATIC / name).read_text(encoding="utf-8")
 
 
 def theme() -> gr.themes.Base:

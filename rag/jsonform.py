@@ -125,12 +125,13 @@ def query_from_dict(data: Mapping[str, Any]) -> Query:
 
 def meta_to_dict(meta: ArticleMeta) -> dict[str, Any]:
     """An article's metadata as JSON-ready values."""
-    return {each.name: getattr(meta, each.name) for each in fields(meta)} | {"published": _day(meta.published)}
+    values = {each.name: getattr(meta, each.name) for each in fields(meta)}
+    return values | {"published": _day(meta.published), "pages": list(meta.pages)}
 
 
 def meta_from_dict(data: Mapping[str, Any]) -> ArticleMeta:
     """The metadata that `meta_to_dict` wrote."""
-    return ArticleMeta(**{**data, "published": _parse(data["published"])})
+    return ArticleMeta(**{**data, "published": _parse(data["published"]), "pages": tuple(data.get("pages", ()))})
 
 
 def hit_to_dict(hit: Hit) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -73,8 +74,9 @@ class Article:
     def meta(self) -> ArticleMeta:
         """The article without its text."""
         return ArticleMeta(
-            self.id, self.title, self.source, self.published, self.url, self.author, self.language, self.corrected
-        )
+            self.id, self.title, self.source, self.published, self.url, self.author, self.language, self.corrected,
+            self.pages,
+        )  # fmt: skip
 
     @property
     def content_hash(self) -> str:
@@ -255,6 +257,7 @@ class ArticleMeta:
     author: str = ""
     language: str = ""
     corrected: str = ""
+    pages: tuple[int, ...] = ()
 
     @property
     def label(self) -> str:
@@ -360,6 +363,11 @@ class Citation:
     def article(self) -> ArticleMeta:
         """The article cited."""
         return self.hit.passage.article
+
+    @property
+    def page(self) -> int:
+        """The page of a PDF on which the quote begins, from 1; 0 where there are no pages."""
+        return bisect_right(self.article.pages, self.start)
 
     @property
     def quote(self) -> str:

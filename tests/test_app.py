@@ -449,8 +449,9 @@ def test_an_article_can_neither_write_html_nor_give_orders(page: str, browser: A
         answer.locator(".dl-cite").first.click()
         tab.locator("mark.dl-quote").first.wait_for()
         tab.get_by_role("tab", name="Articles").click()
-        tab.get_by_label("Search the table").fill("zeppelin")
-        tab.get_by_text("1 articles").wait_for()
+        tab.locator("#dl-src-text").fill("zeppelin")
+        tab.locator("#dl-src-text").press("Enter")
+        tab.get_by_text("1 of 17 articles").wait_for()
         for place in (answer, tab.locator("#dl-panel"), tab.locator("#dl-articles")):
             assert place.locator("img[src=x], script, a[href^=javascript], strong, img[src*='i.png']").count() == 0
         assert tab.title() == "Dateline"
@@ -603,6 +604,7 @@ def test_articles_come_and_go_without_a_restart(page: str, browser: Any, tmp_pat
     with visiting(browser, page) as tab:
         ask(tab, "Where was the ceasefire signed?")
         tab.get_by_role("tab", name="Articles").click()
+        tab.get_by_role("button", name="Add articles").click()
         tab.get_by_test_id("file-upload").first.set_input_files([tmp_path / "bridge.txt", tmp_path / "broken.pdf"])
         outcome = tab.locator("#dl-outcome")
         outcome.get_by_text("broken.pdf").wait_for()
@@ -614,15 +616,15 @@ def test_articles_come_and_go_without_a_restart(page: str, browser: Any, tmp_pat
         assert tab.locator(".dl-answer").count() == 2, "the conversation went on"
 
         tab.get_by_role("tab", name="Articles").click()
-        tab.get_by_label("Search the table").fill("bridge")
-        tab.get_by_text("1 articles").wait_for()
-        tab.get_by_role("gridcell", name="Bridge opens").click()
-        tab.get_by_text("Chosen: Bridge opens").wait_for()
-        tab.get_by_role("button", name="Open", exact=True).click()
+        tab.locator("#dl-src-text").fill("bridge jansen")
+        tab.locator("#dl-src-text").press("Enter")
+        tab.get_by_text("1 of 18 articles").wait_for()
+        tab.get_by_role("button", name="Bridge opens", exact=True).click()
         tab.locator("#dl-panel", has_text="Maria Jansen").wait_for()
+        tab.get_by_label("Tick Bridge opens").check()
         tab.get_by_role("button", name="Delete…", exact=True).click()
         tab.locator("#dl-status", has_text="18 articles").wait_for()
-        tab.get_by_role("button", name="Really delete it").locator("visible=true").click()
+        tab.get_by_role("button", name="Really delete", exact=True).click()
         tab.locator("#dl-status", has_text="17 articles").wait_for()
         # The old answer still shows its quote, and says that the article is gone.
         tab.get_by_role("tab", name="Ask").click()
@@ -634,6 +636,7 @@ def test_articles_come_and_go_without_a_restart(page: str, browser: Any, tmp_pat
 def test_an_address_of_this_machine_is_refused_on_the_page(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         tab.get_by_role("tab", name="Articles").click()
+        tab.get_by_role("button", name="Add articles").click()
         tab.get_by_label("Or the address of a page or feed").fill(f"{page}/config")
         tab.get_by_role("button", name="Add the address").click()
         tab.locator("#dl-outcome", has_text="refused").wait_for()

@@ -59,7 +59,7 @@ def test_an_excerpt_marks_the_words_and_says_where_they_stand(index: Retriever) 
     excerpt = row.excerpts[0]
     assert [piece for piece, found in excerpt.pieces if found] == ["quay", "quays"]
     text = index.article("quay").text
-    assert [text[a:b] for a, b in excerpt.found] == ["quay", "quays"]
+    assert [(word, text[a:b]) for a, b, word in excerpt.found] == [("quay", "quay"), ("quays", "quays")]
 
 
 def test_articles_are_narrowed_and_counted(index: Retriever) -> None:

@@ -18,8 +18,8 @@ def headline(answer: Answer) -> str:
 
 
 def describe(citation: Citation) -> str:
-    """Title, source and date of what is cited."""
-    return for_line(citation.article.label)
+    """Title, source, date and page of what is cited."""
+    return for_line(citation.article.label + (f", page {citation.page}" if citation.page else ""))
 
 
 def short_answer(answer: Answer) -> str:

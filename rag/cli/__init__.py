@@ -14,6 +14,7 @@ from rag.cli.console import Group
 from rag.cli.machine import doctor, models
 from rag.cli.measuring import eval_group
 from rag.cli.serving import chat, password
+from rag.cli.watching import watch
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,5 +23,5 @@ def main() -> None:
     """Cited answers from news articles, on your own machine."""
 
 
-for _command in (index, status, ask, search, doctor, models, eval_group, chat, password):
+for _command in (index, watch, status, ask, search, doctor, models, eval_group, chat, password):
     main.add_command(_command)

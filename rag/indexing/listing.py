@@ -62,13 +62,13 @@ class Excerpt:
     Attributes:
         start, end: offsets of its passage in the article's text.
         pieces: its text in pieces, each with whether it is one of the words.
-        found: offsets of the words in the article's text, of the whole passage.
+        found: the words in the whole passage, each with its offsets in the article's text.
     """
 
     start: int
     end: int
     pieces: tuple[tuple[str, bool], ...]
-    found: tuple[tuple[int, int], ...]
+    found: tuple[tuple[int, int, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +252,7 @@ def _excerpts(db: sqlite3.Connection, text: str, articles: Sequence[int]) -> dic
             continue
         plain_text, spans = _unmarked(marked)
         seen = {place for each in found[article] for place in each.found}
-        places = tuple((start + a, start + b) for a, b in spans)
+        places = tuple((start + a, start + b, plain_text[a:b]) for a, b in spans)
         if spans and not set(places) <= seen:  # neighbouring passages overlap
             found[article].append(Excerpt(start, end, tuple(_window(plain_text, spans)), places))
     return found

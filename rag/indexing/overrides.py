@@ -82,12 +82,14 @@ class Overrides:
         """
         before = self._known.get(article.id)
         as_read = _fields(article) | dict(before.as_read if before else {})
-        said = (dict(before.values) if before else {}) | {name: values[name].strip() for name in FIELDS & values.keys()}
+        said = (dict(before.values) if before else {}) | {
+            name: values[name].strip() for name in FIELDS if name in values
+        }
         if day := said.get("published"):
             parse_day("published", day)
         if not said.get("title", as_read["title"]):
             del said["title"]
-        override = Override({name: said[name] for name in said if said[name] != as_read[name]}, as_read)
+        override = Override({n: said[n] for n in FIELDS if n in said and said[n] != as_read[n]}, as_read)
         read = replace(
             article,
             title=as_read["title"], source=as_read["source"], dated_by=as_read["dated_by"],

@@ -750,8 +750,9 @@ def _meta(row: Sequence[Any]) -> ArticleMeta:
     id_, title, source, published, url, author, extra = row
     more = json.loads(extra)
     return ArticleMeta(
-        id_, title, source, _date(published), url, author, more.get("language", ""), more.get("corrected", "")
-    )
+        id_, title, source, _date(published), url, author, more.get("language", ""), more.get("corrected", ""),
+        tuple(more.get("pages", ())),
+    )  # fmt: skip
 
 
 def _extra(article: Article, version_of: str | None) -> str:

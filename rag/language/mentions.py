@@ -65,7 +65,8 @@ def mentions(text: str, speakers: Collection[str] = ()) -> list[Mention]:
         if not _is_demonym(each.text) and not _is_none(each.text):
             found[each.text].append(each)
     talking = {fold(speaker) for speaker in speakers}
-    kinds = {name: _kind(name, places, text, talking) for name, places in found.items()}
+    common = frozenset(re.findall(r"\b[a-z]+\b", text))
+    kinds = {name: _kind(name, places, text, talking, common) for name, places in found.items()}
     counts: Counter[str] = Counter()
     people = [name for name, kind in kinds.items() if kind == "person"]
     for name, places in found.items():
@@ -76,7 +77,7 @@ def mentions(text: str, speakers: Collection[str] = ()) -> list[Mention]:
     return [Mention(name, kinds[name], count) for name, count in counts.most_common()]
 
 
-def _kind(name: str, places: list[Name], text: str, talking: Collection[str]) -> Kind:
+def _kind(name: str, places: list[Name], text: str, talking: Collection[str], common: Collection[str]) -> Kind:
     folded = fold(name)
     parts = re.findall(r"[\w.]+", folded)
     if folded in _gazetteer():
@@ -85,7 +86,9 @@ def _kind(name: str, places: list[Name], text: str, talking: Collection[str]) ->
         return "organisation"
     if len(parts) > 1 and (parts[-1] in _PLACES or parts[0] in {"mount", "lake", "gulf", "isle", "strait", "port"}):
         return "place"
-    if any(place.title or _follows_title(text, place) or gender_of(place) for place in places) or folded in talking:
+    if any(place.title or _follows_title(text, place) for place in places) or folded in talking:
+        return "person"
+    if gender_of(name) and parts[0] not in common:  # "New" is a given name too, but also a word
         return "person"
     inside = sum(bool(_BEFORE_PLACES.search(text[max(0, place.start - 20) : place.start])) for place in places)
     return "place" if 3 * inside >= len(places) and inside else "other"

@@ -6,7 +6,7 @@ Knows nothing about Gradio.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 from rag.answering.bot import Bot
 from rag.articles import load
 from rag.errors import IndexMissing, InputError, ModelError, RagError
-from rag.indexing.build import IndexReport, IndexStatus, build_index, delete_articles
+from rag.indexing.build import IndexReport, IndexStatus, build_index, correct_article, delete_articles
 from rag.indexing.identity import alike
-from rag.indexing.store import ArticleRow, Store
+from rag.indexing.overrides import Override, Overrides
+from rag.indexing.store import ArticleRow, EarlierVersion, Store
+from rag.indexing.watch import WatchList, in_words, refresh
 from rag.models.catalogue import ModelInfo, list_models, settle
 from rag.models.embedder import LazyEmbedder, SentenceTransformerEmbedder
 from rag.models.fetch import BackgroundFetch
@@ -27,7 +29,7 @@ from rag.page.render import Filters, Passing
 from rag.resources import resource
 from rag.retrieval.retriever import Retriever
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
-from rag.types import Answer, Article, Progress, Refusal
+from rag.types import Answer, Article, ArticleMeta, Progress, Refusal
 
 if TYPE_CHECKING:
     from rag.models.judge import Judge
@@ -55,6 +57,23 @@ class Added:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the index keeps beside an article.
+
+    Attributes:
+        override: what a person set right, None for nothing.
+        versions: its earlier ones, newest first.
+        repeated: other articles that tell the same in nearly the same words.
+        original: whether the file is at hand from which it was read, so that it can be opened at a page.
+    """
+
+    override: Override | None = None
+    versions: tuple[EarlierVersion, ...] = ()
+    repeated: tuple[ArticleMeta, ...] = ()
+    original: bool = False
+
+
 class Desk:
     """Opens the index (an empty one where there is none) and hands out bots.
 
@@ -65,16 +84,18 @@ class Desk:
 
     Attributes:
         fetching: that fetch, to show how far it is; nothing to do (`done`) without one.
+        watched: the feeds, pages and folders that are looked at again.
     """
 
     def __init__(self, settings: Settings, *, fetch: bool = False) -> None:
-        self._lock, self._examples_lock = RLock(), RLock()
+        self._lock, self._examples_lock, self._writing = RLock(), RLock(), RLock()
         self._examples: tuple[str, list[str]] = "", []
         self.fetching = BackgroundFetch(settings, None if fetch else "")
         self._better = self.fetching.name
         self._fetch_began: tuple[float, int] | None = None  # when, and how many bytes were here then
         self.settings, self._choice = settle(settings)
         self.retriever = _open(self.settings)
+        self.watched = WatchList(settings.index_dir)
         self.default_model = self.settings.model
         self._loading = Lock()
         self._parts: tuple[Reader | None, Judge | None] | None = None
@@ -290,13 +311,15 @@ class Desk:
             if progress:
                 progress(Progress("indexing", done, len(paths), "files"))
             # An upload's own path is a temporary one; its name is what stays.
-            read = (replace(item, origin=f"upload://{path.name}") for item in load([path], max_bytes=MOST_BYTES))
+            notes: list[str] = []
+            told = load([path], max_bytes=MOST_BYTES, note=notes.append)
+            read = (replace(item, origin=f"upload://{path.name}") for item in told)
             items = [self._settled(item) if isinstance(item, Article) else item for item in read]
             taken = [item.id.partition("~")[0] for item in items if isinstance(item, Article) and "~" in item.id]
-            lines = _outcomes(path.name, self._index(iter(items), None))
+            lines = _outcomes(path.name, self._index(iter(items), None), notes)
             if taken:
-                told = f"There is another article named {taken[0]}; both are kept. {lines[0].reason}".strip()
-                lines[0] = replace(lines[0], reason=told)
+                both = f"There is another article named {taken[0]}; both are kept. {lines[0].reason}".strip()
+                lines[0] = replace(lines[0], reason=both)
             added += lines
         return added
 
@@ -322,8 +345,14 @@ class Desk:
         url = url.strip()
         if not url.lower().startswith(("http://", "https://")):
             raise InputError("That is no web address.", "Give one that begins with http:// or https://.")
-        items = load([url], allow_private_urls=self.settings.allow_private_urls)
-        return _outcomes(url, self._index(items, progress))
+        notes: list[str] = []
+        items = load(
+            [url],
+            allow_private_urls=self.settings.allow_private_urls,
+            cache=self.settings.cache_dir / "pages",
+            note=notes.append,
+        )
+        return _outcomes(url, self._index(items, progress), notes)
 
     def add_sample(self, progress: Callable[[Progress], None] | None = None) -> list[Added]:
         """Index the bundled sample."""
@@ -335,7 +364,50 @@ class Desk:
         Raises:
             IndexError_: the index cannot be written; it stays as it was.
         """
-        return delete_articles(article_ids, self.settings, embedder=self.retriever.embedder)
+        with self._writing:
+            return delete_articles(article_ids, self.settings, embedder=self.retriever.embedder)
+
+    def correct(self, article_id: str, values: Mapping[str, str]) -> Article | None:
+        """Set an article's title, source or day right; None when it is not there.
+
+        Raises:
+            InputError: a day is none.
+            IndexError_: the index cannot be written; it stays as it was.
+        """
+        with self._writing:
+            return correct_article(article_id, values, self.settings, embedder=self.retriever.embedder)
+
+    def about(self, article: Article) -> About:
+        """What the index keeps beside an article."""
+        return About(
+            Overrides(self.settings.index_dir).get(article.id),
+            self.retriever.versions(article.id),
+            self.retriever.repeated(article.id),
+            self.original(article.id) is not None,
+        )
+
+    def original(self, article_id: str) -> Path | None:
+        """The PDF on this machine from which an article that is in the index was read; None where there is none."""
+        article = self.article(article_id)
+        if article is None or not article.pages or "://" in article.origin:
+            return None
+        path = Path(article.origin)
+        try:
+            with path.open("rb") as file:
+                return path if path.suffix.lower() == ".pdf" and file.read(5) == b"%PDF-" else None
+        except OSError:
+            return None
+
+    def refresh(self, what: str) -> str:
+        """Look at something that is watched; what came of it, in words."""
+        try:
+            with self._writing:
+                report = refresh(what, self.settings, embedder=self.retriever.embedder)
+            said, new = in_words(report), len(report.added)
+        except RagError as error:
+            said, new = f"failed: {error.message}", 0
+        self.watched.note(what, said, new)
+        return f"{what}: {said}."
 
     def close(self) -> None:
         """Free the model and the index; end the fetch."""
@@ -346,7 +418,8 @@ class Desk:
             self.retriever.close()
 
     def _index(self, items: Iterator[Article | Refusal], progress: Callable[[Progress], None] | None) -> IndexReport:
-        return build_index(items, self.settings, embedder=self.retriever.embedder, progress=progress)
+        with self._writing:
+            return build_index(items, self.settings, embedder=self.retriever.embedder, progress=progress)
 
 
 def _open(settings: Settings) -> Retriever:
@@ -371,16 +444,17 @@ def _passes(row: ArticleRow, filters: Filters) -> bool:
     return (filters.since or "") <= str(row.published) <= (filters.until or "9999-12-31")
 
 
-def _outcomes(name: str, report: IndexReport) -> list[Added]:
+def _outcomes(name: str, report: IndexReport, said: Sequence[str] = ()) -> list[Added]:
     repeats = dict(report.near_duplicates)
     renamed = {new: old for old, new in report.renamed}
-    found = []
+    found: list[Added] = []
     for outcome in ("added", "replaced", "unchanged"):
         ids: tuple[str, ...] = getattr(report, outcome)
         if ids:
             notes = [f"{id_} repeats {repeats[id_]}; results show one of them." for id_ in ids if id_ in repeats]
             notes += [f"{renamed[id_]} was taken, so this one is {id_}." for id_ in ids if id_ in renamed]
             count = f" ({len(ids)} articles)" if len(ids) > 1 else ""
+            notes += said if not found else []  # what was passed over or cut short, once
             found.append(Added(name, outcome + count, " ".join(notes[:3])))
     found += [
         Added(

@@ -332,8 +332,11 @@ def on_page(text: str) -> str:
     return _COMMAND.sub("", text).strip()
 
 
-def render_article(article: Article, place: Place) -> str:
+def render_article(article: Article, place: Place, **about: Any) -> str:
     """An article for the side panel, the passage tinted and each quote in a <mark>.
+
+    Args:
+        about: what stands above its text, see `rag.page.render_sources.article_page`.
 
     A quote is looked for again when the article has changed since; one that is gone is said to be.
     """
@@ -350,7 +353,7 @@ def render_article(article: Article, place: Place) -> str:
     if any(article.text[start:end] != text for start, end, text in place.quotes):
         passage = (0, 0)  # its offsets are those of the older text
     pieces = list(_pieces(article.text, passage, quotes))
-    return _filled("article.html", article=article, gone=gone, pieces=pieces)
+    return _filled("article.html", article=article, gone=gone, pieces=pieces, **about)
 
 
 def render_missing(article_id: str, place: Place) -> str:

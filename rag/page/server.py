@@ -77,12 +77,13 @@ def keep_uploads_in(folder: Path) -> None:
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
 
 
-def gradio_app(page: Any, listening: socket.socket, *, logged_in: bool, **how: Any) -> tuple[App, str]:
+def gradio_app(page: Any, listening: socket.socket, *, logged_in: bool, more: Any, **how: Any) -> tuple[App, str]:
     """A Gradio page as an ASGI application, with all switched off that it does not need.
 
     Args:
         page: a `gradio.Blocks`.
         logged_in: whether `rag.page.guard` puts a user into each request's scope.
+        more: a `fastapi.APIRouter` of what is served beside the page.
         how: as for `gradio.mount_gradio_app`.
 
     Returns:
@@ -95,6 +96,7 @@ def gradio_app(page: Any, listening: socket.socket, *, logged_in: bool, **how: A
     page.state_session_capacity = MOST_SESSIONS
     page.delete_cache = (UPLOADS_LOOK, UPLOADS_LAST)
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(more)
     links: list[Any] = ["api", *([{"label": "Log out", "url": "/logout"}] if logged_in else [])]
     gr.mount_gradio_app(
         app,

@@ -217,6 +217,11 @@ class Retriever:
         with self._lock, self._store.snapshot():
             return self._store.listed(wanted, most, skip)
 
+    def pulse(self) -> tuple[int, int]:
+        """How many articles there are, and a number that grows whenever the index changes."""
+        with self._lock:
+            return self._store.counts()[0], int(self._store.manifest()["generation"])
+
     def versions(self, article_id: str) -> tuple[EarlierVersion, ...]:
         """The earlier versions of an article, newest first."""
         with self._lock:

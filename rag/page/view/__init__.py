@@ -75,7 +75,7 @@ class Arrival:
     def arrive(self, remembered: Any, request: gr.Request) -> list[Any]:
         """Everything as it was left: filters, model, conversation; what a link names comes first."""
         kept = remembered if isinstance(remembered, dict) else {}
-        status, rows, count, choices, sample = self.articles.refreshed("")
+        status, choices, sample = self.articles.refreshed()
         known = [s for s in kept.get("sources") or [] if s in choices["choices"]]
         models = {name for _, name in self.shared.model_choices()}
         model = str(kept["model"]) if kept.get("model") in models else self.desk.default_model
@@ -86,8 +86,6 @@ class Arrival:
         undated = bool(kept.get("undated", True))
         return [
             status,
-            rows,
-            count,
             gr.update(choices=choices["choices"], value=known),
             sample,
             since,

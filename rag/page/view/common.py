@@ -16,13 +16,13 @@ from rag.page.desk import Desk
 from rag.page.render import (
     Place,
     render_answer,
-    render_article,
     render_error,
     render_list,
     render_missing,
     render_turn,
     render_welcome,
 )
+from rag.page.render_sources import article_page
 from rag.page.visitors import Visitors
 from rag.settings import EXTRACTS
 
@@ -123,7 +123,11 @@ class Shared:
         except ValueError:
             return render_error("That link is damaged.")
         article = self.desk.article(place.article_id)
-        return render_article(article, place) if article else render_missing(place.article_id, place)
+        return (
+            article_page(article, place, self.desk.about(article))
+            if article
+            else render_missing(place.article_id, place)
+        )
 
     def model_choices(self) -> list[tuple[str, str]]:
         """Labels and names of the models that are here."""
