@@ -145,14 +145,14 @@ def _hub(settings: Settings) -> Check:
 
 
 def _embedding_model(settings: Settings) -> Check:
-    from rag.models.embedder import SentenceTransformerEmbedder, verify_packaged_model
+    from rag.models.embedder import open_embedder, verify_packaged_model
 
     known = "yours; its checksum is not known here"
     if settings.embedding_model == PACKAGED_EMBEDDING_MODEL:
         verify_packaged_model()
         known = "checksum as published"
     started = time.perf_counter()
-    embedder = SentenceTransformerEmbedder(settings.embedding_model)
+    embedder = open_embedder(settings.embedding_model, settings.cache_dir)
     asked = embedder.encode(["Where was the treaty signed?"], kind="query")[0]
     near, far = embedder.encode([_TEXT, "Bake the bread for forty minutes."], kind="passage")
     took = time.perf_counter() - started

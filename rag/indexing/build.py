@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -23,7 +25,7 @@ from rag.indexing.splitter import check_passage_tokens, embedded_text, sentence_
 from rag.indexing.store import ArticleRow, BuildSettings, Store, Writer
 from rag.indexing.unfinished import Unfinished
 from rag.language.mentions import Mention, mentions
-from rag.models.embedder import Embedder, SentenceTransformerEmbedder, verify_packaged_model
+from rag.models.embedder import Embedder, open_embedder, verify_packaged_model
 from rag.settings import PACKAGED_EMBEDDING_MODEL, Settings
 from rag.types import Article, Passage, Progress, Refusal
 
@@ -129,12 +131,14 @@ def build_index(
     if embedder is None:
         if settings.embedding_model == PACKAGED_EMBEDDING_MODEL:
             verify_packaged_model()
-        embedder = SentenceTransformerEmbedder(settings.embedding_model)
+        embedder = open_embedder(settings.embedding_model, settings.cache_dir)
     check_passage_tokens(embedder, settings.passage_tokens)
     rebuilt = rebuild_index(settings, embedder, progress) if rebuild else Rebuilt()
     ahead, items = _read_ahead(items, progress)
-    with Writer(settings.index_dir, build_settings(embedder, settings)) as writer:
-        run = _Run(writer, embedder, settings, progress)
+    with (
+        Writer(settings.index_dir, build_settings(embedder, settings)) as writer,
+        closing(_Run(writer, embedder, settings, progress)) as run,
+    ):
         run.expect(ahead)
         for item in items:
             run.take(item)
@@ -251,6 +255,11 @@ def status_of(store: Store) -> IndexStatus:
     )
 
 
+_Cut: TypeAlias = tuple[Article, list[Passage], list[Mention]]
+_Vectors: TypeAlias = "tuple[NDArray[np.float32], list[NDArray[np.float32]]]"
+"""Of passages, and of each one's sentences."""
+
+
 class _Run:
     """One run over a stream of articles: what is known, what waits to be embedded, what happened."""
 
@@ -269,7 +278,9 @@ class _Run:
         self._unfinished = Unfinished(writer.store.layout.folder / "unfinished")
         self.overrides = Overrides(settings.index_dir)
         self._outlets = Outlets(writer.store.outlets())
-        self._waiting: list[tuple[Article, list[Passage], list[Mention]]] = []
+        self._waiting: list[_Cut] = []
+        self._flying: tuple[list[_Cut], Future[_Vectors]] | None = None
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="embed")
         self._seen: set[str] = set()
         self._done = 0
         self.changed = False
@@ -351,12 +362,26 @@ class _Run:
         return False
 
     def embed(self) -> None:
-        """Embed and write what waits."""
-        if not self._waiting:
-            return
+        """Embed and write all that waits."""
+        self._land()
         waiting, self._waiting = self._waiting, []
-        every = [p for _, ps, _ in waiting for p in ps]
-        vectors, parts = self._encoded(every, len(waiting))
+        if waiting:
+            self._write(waiting, *self._encoded([p for _, ps, _ in waiting for p in ps], len(waiting)))
+
+    def _launch(self) -> None:
+        """Write what was embedded, and have what waits embedded while the next articles are read and cut."""
+        self._land()
+        waiting, self._waiting = self._waiting, []
+        passages = [p for _, ps, _ in waiting for p in ps]
+        self._flying = waiting, self._beside.submit(self._encoded, passages, len(waiting))
+
+    def _land(self) -> None:
+        """Write what was embedded beside."""
+        if self._flying is not None:
+            (waiting, found), self._flying = self._flying, None
+            self._write(waiting, *found.result())
+
+    def _write(self, waiting: list[_Cut], vectors: NDArray[np.float32], parts: list[NDArray[np.float32]]) -> None:
         at = 0
         for article, passages, named in waiting:
             self._forget(article.id)
@@ -388,7 +413,7 @@ class _Run:
         if self.writer.pending >= max(COMMIT_PASSAGES, self.writer.committed // 4):
             self.writer.commit()
 
-    def _encoded(self, passages: list[Passage], articles: int) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+    def _encoded(self, passages: list[Passage], articles: int) -> _Vectors:
         """The vectors of passages and of their sentences; those of a long article are kept piece by piece."""
         texts, spans = [embedded_text(p) for p in passages], [sentence_spans(p) for p in passages]
         if articles > 1 or len(passages) < LONG_PASSAGES:
@@ -446,8 +471,10 @@ class _Run:
         if alone:
             self.embed()  # so that a long article's pieces are the same ones in the next run
         self._waiting.append((article, passages, named))
-        if alone or sum(len(ps) for _, ps, _ in self._waiting) >= EMBED_PASSAGES:
+        if alone:
             self.embed()
+        elif sum(len(ps) for _, ps, _ in self._waiting) >= EMBED_PASSAGES:
+            self._launch()
 
     def _forget(self, id_: str) -> None:
         """The first of those that repeated this article takes its place as the one kept."""
@@ -460,12 +487,17 @@ class _Run:
 
     def _article(self, id_: str) -> Article | None:
         """A known article, also one that waits to be written."""
-        waiting = next((article for article, _, _ in self._waiting if article.id == id_), None)
+        flying = self._flying[0] if self._flying else []
+        waiting = next((article for article, _, _ in (*self._waiting, *flying) if article.id == id_), None)
         return waiting or self.writer.store.article(id_)
 
     def finish(self) -> None:
         """What was kept against a kill is in the index now."""
         self._unfinished.clear()
+
+    def close(self) -> None:
+        """Wait for what is being embedded; it is dropped."""
+        self._beside.shutdown(cancel_futures=True)
 
     def _step(self, stage: str) -> None:
         self._done += 1

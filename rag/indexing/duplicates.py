@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rag.language.updates import Difference, differs
@@ -25,13 +26,14 @@ THRESHOLD = 0.8
 _PERMUTATIONS = 64
 
 
-def shingles(text: str) -> set[str]:
+@lru_cache(maxsize=8)  # an article's signature and its likeness to others are both made of them
+def shingles(text: str) -> frozenset[str]:
     """The runs of 5 folded words of a text; the whole of it when it is shorter."""
     tokens = words(text)
-    return {" ".join(tokens[i : i + SHINGLE]) for i in range(max(1, len(tokens) - SHINGLE + 1))}
+    return frozenset(" ".join(tokens[i : i + SHINGLE]) for i in range(max(1, len(tokens) - SHINGLE + 1)))
 
 
-def jaccard(one: set[str], other: set[str]) -> float:
+def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     """Shared over all, in [0, 1]."""
     return len(one & other) / len(one | other)
 

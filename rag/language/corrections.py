@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from rag.language.names import names
@@ -88,6 +89,7 @@ class _Value(NamedTuple):
         return self.kind == other.kind and str(self.content) == str(other.content)
 
 
+@lru_cache(maxsize=8)  # of one article they are asked for again for each of its notes
 def corrections(text: str) -> tuple[Correction, ...]:
     """The notes of an article, in order; an empty tuple when it has none.
 
@@ -235,10 +237,11 @@ def _dates_the_note(note: str, value: _Value) -> bool:
     return bool(re.search(made, before, re.I))
 
 
-def _values(text: str, offset: int) -> list[_Value]:
+@lru_cache(maxsize=8)
+def _values(text: str, offset: int) -> tuple[_Value, ...]:
     found: list[_Value] = [_Value("number", n.start + offset, n.end + offset, n) for n in numbers(text)]
     for day in days(text):  # the point after "2 May." is the sentence's
         length = len(text[day.start : day.end].rstrip(" .,"))
         found.append(_Value("day", day.start + offset, day.start + length + offset, day))
     found += [_Value("name", name.start + offset, name.end + offset, name.text) for name in names(text)]
-    return sorted(found, key=lambda value: value.start)
+    return tuple(sorted(found, key=lambda value: value.start))

@@ -74,17 +74,24 @@ class _Word:
     start: int
     end: int
     opens: bool  # a sentence or a line begins here
+    capital: bool
 
-    @property
-    def capital(self) -> bool:
-        parts = re.split(r"[-'’]", self.text)
-        if len(parts) > 1 and parts[0].casefold() in _PREFIXES:
-            return False
-        return any(part[:1].isupper() for part in parts)
+
+@lru_cache(maxsize=1 << 16)
+def _capital(word: str) -> bool:
+    parts = re.split(r"[-'’]", word)
+    if len(parts) > 1 and parts[0].casefold() in _PREFIXES:
+        return False
+    return any(part[:1].isupper() for part in parts)
 
 
 def names(text: str) -> list[Name]:
     """Names in order, none inside another; a lone word that opens a sentence counts when it is a name elsewhere."""
+    return list(_names(text))
+
+
+@lru_cache(maxsize=64)  # of one article they are asked for several times
+def _names(text: str) -> tuple[Name, ...]:
     found = list(_runs(text))
     inside = {word for run in found for n, word in enumerate(run) if not (n == 0 and word.opens)}
     known = {word.text for word in inside}
@@ -96,7 +103,7 @@ def names(text: str) -> list[Name]:
             run = run[1:]
         if name := _named(text, run):
             kept.append(name)
-    return kept
+    return tuple(kept)
 
 
 def same_person(one: str, other: str) -> bool:
@@ -188,7 +195,8 @@ def _words(text: str) -> Iterator[_Word]:
     for match in _WORD.finditer(text):
         before = text[max(0, match.start() - 7) : match.start()]
         opens = not before.strip() or bool(_OPENS.search(before))
-        yield _Word(match.group(), *match.span(), opens and not _SHORT.search(before))
+        opens = opens and not _SHORT.search(before)
+        yield _Word(match.group(), *match.span(), opens, _capital(match.group()))
 
 
 def _headlines(text: str) -> list[tuple[int, int]]:

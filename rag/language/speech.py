@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from rag.language.names import ABBREVIATED, CALENDAR, Gender, Name, fullest, gender_of, names, same_person
@@ -141,7 +143,7 @@ def speeches(text: str, sentences: Sequence[tuple[int, int]]) -> list[tuple[Spee
         text: the whole article, since speakers are named anywhere in it.
         sentences: offsets (start, end) in the text, in order.
     """
-    return _Article(text, sentences).speeches()
+    return copy(_read(text, tuple(sentences))).speeches()
 
 
 def is_speaker(speaker: str, role: str, asked: str) -> bool:
@@ -164,6 +166,11 @@ def is_speaker(speaker: str, role: str, asked: str) -> bool:
     return wanted <= set(content_stems(f"{role} {speaker}"))
 
 
+@lru_cache(maxsize=2)  # an article's speakers and its pronouns are asked for one after the other
+def _read(text: str, sentences: tuple[tuple[int, int], ...]) -> _Article:
+    return _Article(text, sentences)
+
+
 class _Article:
     def __init__(self, text: str, sentences: Sequence[tuple[int, int]]) -> None:
         self.text, self.sentences = text, sentences
@@ -182,6 +189,7 @@ class _Article:
         self.last: list[str] = []  # speakers so far
 
     def speeches(self) -> list[tuple[Speech, ...]]:
+        self.last, self.roles = [], dict(self.roles)
         found: list[tuple[Speech, ...]] = []
         for start, end in self.sentences:
             said = tuple(self._resolve(speech, start) for speech in self._stated(start, end))
@@ -592,7 +600,7 @@ def antecedents(text: str, sentences: Sequence[tuple[int, int]]) -> list[int | N
     "He", "she", "his" and "her" take the nearest sentence before that names a person who fits; "they", "it", "this" and
     "their" the sentence before.
     """
-    article = _Article(text, sentences)
+    article = _read(text, tuple(sentences))
     shown: list[int | None] = []
     for n, (start, end) in enumerate(sentences):
         first = re.match(r"\W*(he|she|his|her|they|their|it|its|this|these|those)\b", text[start:end], re.I)

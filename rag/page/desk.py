@@ -22,7 +22,7 @@ from rag.indexing.overrides import Override, Overrides
 from rag.indexing.store import ArticleRow, EarlierVersion, Store
 from rag.indexing.watch import WatchList, in_words, refresh
 from rag.models.catalogue import ModelInfo, list_models, settle
-from rag.models.embedder import LazyEmbedder, SentenceTransformerEmbedder
+from rag.models.embedder import LazyEmbedder, open_embedder
 from rag.models.fetch import BackgroundFetch
 from rag.page.examples import example_questions, follow_ups
 from rag.page.render import Filters, Passing
@@ -428,10 +428,10 @@ def _open(settings: Settings) -> Retriever:
         with closing(Store.open(settings.index_dir)) as store:
             dimension = int(store.manifest()["dimension"])
     except IndexMissing:
-        embedder = SentenceTransformerEmbedder(settings.embedding_model)
+        embedder = open_embedder(settings.embedding_model, settings.cache_dir)
         build_index([], settings, embedder=embedder)
         return Retriever.open(settings=settings, embedder=embedder)
-    return Retriever.open(settings=settings, embedder=LazyEmbedder(settings.embedding_model, dimension))
+    return Retriever.open(settings=settings, embedder=LazyEmbedder(settings.embedding_model, settings.cache_dir, dimension))
 
 
 def _passes(row: ArticleRow, filters: Filters) -> bool:

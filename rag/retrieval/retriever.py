@@ -24,7 +24,7 @@ from rag.indexing.listing import Listing, Wanted
 from rag.indexing.store import ArticleRow, EarlierVersion, Store, StoredPassage
 from rag.language.scripts import plain, terms
 from rag.language.words import STOP_WORDS, words
-from rag.models.embedder import Embedder, SentenceTransformerEmbedder
+from rag.models.embedder import Embedder, open_embedder
 from rag.models.rerank import Reranker, open_reranker
 from rag.settings import Settings
 from rag.types import Article, ArticleMeta, Hit, Query
@@ -109,7 +109,7 @@ class Retriever:
         if path is not None:
             settings = replace(settings, index_dir=Path(path))
         Store.open(settings.index_dir).close()  # fails at once, before a model is loaded
-        embedder = embedder or SentenceTransformerEmbedder(settings.embedding_model)
+        embedder = embedder or open_embedder(settings.embedding_model, settings.cache_dir)
         store = Store.open(settings.index_dir, build_settings(embedder, settings))
         return cls(store, embedder, settings, open_reranker(settings.reranker))
 
