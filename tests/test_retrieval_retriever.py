@@ -103,6 +103,22 @@ def test_few_passages_of_one_article(settings: Settings, letters: Any) -> None:
         assert sorted(found) == ["x", "x", "y"]
 
 
+def test_reading_only_the_first_passages_changes_nothing(briefs: Settings, embedder: Any, monkeypatch: Any) -> None:
+    questions = ["Who mediated?", "When was the ceasefire signed?", "Where is Torkham?", "How many people died?"]
+    asked = [
+        {"query": question, "k": k, "as_of": day}
+        for question in questions
+        for k in (1, 5, 50)
+        for day in (None, "2025-10-20")
+    ]
+    with Retriever.open(settings=briefs, embedder=embedder) as retriever:
+        monkeypatch.setattr("rag.retrieval.retriever.CHUNK", 1_000)
+        whole = [retriever.search(**each) for each in asked]
+        for size in (1, 3):
+            monkeypatch.setattr("rag.retrieval.retriever.CHUNK", size)
+            assert [retriever.search(**each) for each in asked] == whole
+
+
 def test_odd_questions_do_not_crash(small: Retriever) -> None:
     for question in ("a" * 8_000, "word " * 1_600, 'NEAR("a" b) AND NOT -c:*', "中文 🙂 a", "\x00a"):
         assert small.search(question)

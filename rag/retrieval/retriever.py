@@ -44,6 +44,8 @@ RERANKED = 20
 NEAR_WEIGHT, NEAR_DAYS = 0.3, 30
 #: How deep each ranking is read.
 DEPTH = 100
+#: Passages read from disk at a time, best first, until those to show are known.
+CHUNK = 24
 
 
 class Searcher(Protocol):
@@ -168,7 +170,7 @@ class Retriever:
                 "bm25": self._store.search_text(match_expression(query.text), DEPTH, allowed),
             }
             fused = fuse({name: [row for row, _ in found] for name, found in rankings.items()})
-            passages = self._store.passages([row for row, _ in fused])
+            passages, chosen = self._first(fused, query)
             also = self._store.repeats_of({stored.group for stored in passages.values()})
         if self.reranker:
             first_rows = [row for row, _ in fused[:RERANKED]]
@@ -177,9 +179,7 @@ class Retriever:
             ranked = sorted(zip(first_rows, read, strict=True), key=lambda pair: -pair[1])
             rankings["reranker"] = ranked
             fused = fuse({name: [row for row, _ in found] for name, found in rankings.items()})
-        if query.as_of:
-            fused = _prefer_near(fused, passages, query.as_of)
-        chosen = _choose(fused, passages, query.k, self.settings.max_per_article)
+            chosen = self._chosen(fused, passages, query)
         components = {
             name: {row: (rank, score) for rank, (row, score) in enumerate(found, 1)} for name, found in rankings.items()
         }
@@ -194,6 +194,23 @@ class Retriever:
             copies = tuple(meta for meta in also.get(stored.group, ()) if meta.id != stored.passage.article.id)
             hits.append(Hit(stored.passage, score, rank, scores, cosines, also=copies))
         return hits
+
+    def _first(self, fused: Ranking, query: Query) -> tuple[dict[int, StoredPassage], Ranking]:
+        """The passages to show, with as many read from disk as it takes to know them; all, where a reranker follows."""
+        passages: dict[int, StoredPassage] = {}
+        chosen: Ranking = []
+        for at in range(0, len(fused), CHUNK):
+            passages |= self._store.passages([row for row, _ in fused[at : at + CHUNK]])
+            chosen = self._chosen(fused[: at + CHUNK], passages, query)
+            best_left = fused[at + CHUNK][1] * (1 + NEAR_WEIGHT) if at + CHUNK < len(fused) else 0.0
+            if self.reranker is None and len(chosen) == query.k and chosen[-1][1] >= best_left:
+                break
+        return passages, chosen
+
+    def _chosen(self, fused: Ranking, passages: Mapping[int, StoredPassage], query: Query) -> Ranking:
+        if query.as_of:
+            fused = _prefer_near(fused, passages, query.as_of)
+        return _choose(fused, passages, query.k, self.settings.max_per_article)
 
     def article(self, article_id: str) -> Article:
         """The whole article.

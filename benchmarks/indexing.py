@@ -1,0 +1,68 @@
+"""Passages indexed a second, beside txtai's hybrid index of the same passages with the same encoder.
+
+    python benchmarks/indexing.py ARTICLES.jsonl [--articles 150] [--rounds 3]
+
+Ours cuts, annotates, embeds passages and sentences, looks for near-duplicates and writes to disk; txtai is given the
+passages cut, embeds them and indexes them in memory. Both take turns, since other work on the machine comes and goes;
+the median ratio counts, with each round's beside it. Processor seconds are those of all threads. The encoder's copy is
+made before. Needs: pip install -e '.[benchmarks]'
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from peers import txtai_index
+
+from rag.articles.load import load
+from rag.indexing.build import build_index
+from rag.indexing.splitter import embedded_text, split
+from rag.models.embedder import open_embedder
+from rag.settings import Settings
+from rag.types import Article
+
+
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Wall and processor seconds."""
+    wall, processor = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - processor
+
+
+def main() -> None:
+    """Take turns, print the rates."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("articles_file", type=Path)
+    parser.add_argument("--articles", type=int, default=150)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    settings = Settings.load({})
+    embedder = open_embedder(settings.embedding_model, settings.cache_dir)
+    found = (item for item in load([given.articles_file]) if isinstance(item, Article))
+    articles = list(itertools.islice(found, given.articles))
+    size = {"tokens": settings.passage_tokens, "overlap": settings.passage_overlap}
+    texts = [embedded_text(p) for a in articles for p in split(a, embedder.count_tokens, **size)]
+    print(f"# {len(articles)} articles, {len(texts)} passages; ours: {getattr(embedder, 'precision', 'float')}")
+    print("| round | ours, passages/s (processor s) | txtai, passages/s (processor s) | ratio | of processor time |")
+    print("|---|---|---|---|---|")
+    ratios = []
+    for n in range(1, given.rounds + 1):
+        with tempfile.TemporaryDirectory() as folder:
+            own = Settings.load({}, index_dir=Path(folder, "index"))
+            mine = timed(lambda own=own: build_index(articles, own, embedder=embedder))
+        other = timed(lambda: txtai_index(texts))
+        ratios.append((other[0] / mine[0], other[1] / mine[1]))
+        cells = (f"{len(texts) / wall:.1f} ({processor:.1f})" for wall, processor in (mine, other))
+        print(f"| {n} | {' | '.join(cells)} | {ratios[-1][0]:.2f} | {ratios[-1][1]:.2f} |", flush=True)
+    wall, processor = np.median(ratios, axis=0)
+    print(f"median ratio {wall:.2f}, of processor time {processor:.2f}")
+
+
+if __name__ == "__main__":
+    main()
