@@ -431,7 +431,9 @@ def _open(settings: Settings) -> Retriever:
         embedder = open_embedder(settings.embedding_model, settings.cache_dir)
         build_index([], settings, embedder=embedder)
         return Retriever.open(settings=settings, embedder=embedder)
-    return Retriever.open(settings=settings, embedder=LazyEmbedder(settings.embedding_model, settings.cache_dir, dimension))
+    return Retriever.open(
+        settings=settings, embedder=LazyEmbedder(settings.embedding_model, settings.cache_dir, dimension)
+    )
 
 
 def _passes(row: ArticleRow, filters: Filters) -> bool:
