@@ -76,9 +76,14 @@ class ArticlesTab:
         fetching = self.desk.fetching
         speaker = "Dateline's reader" if self.desk.default_model == EXTRACTS else self.desk.default_model
         return (
-            f"<b>{status.articles}</b> articles · <b>{status.passages}</b> passages · last indexed {escape(when)}"
-            f" · answers by <b>{escape(speaker)}</b> unless you choose another"
-            + render_fetching(fetching.name, fetching.progress(), done=fetching.done, error=fetching.error)
+            f"<b>{status.articles}</b> articles · last indexed {escape(when)} · answers by <b>{escape(speaker)}</b>"
+            + render_fetching(
+                fetching.name,
+                fetching.progress(),
+                done=fetching.done,
+                error=fetching.error,
+                seconds_left=self.desk.seconds_left(),
+            )
         )
 
     def refreshed(self) -> list[Any]:
