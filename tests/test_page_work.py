@@ -217,6 +217,21 @@ def test_what_was_understood_is_switched_off_or_changed(page: str, browser: Any)
         assert tab.locator("#dl-since input").is_visible()
 
 
+def test_what_is_asked_is_chosen_beside_the_conversations(page: str, browser: Any) -> None:  # noqa: F811
+    with visiting(browser, page) as tab:
+        shelf = tab.locator("#dl-shelf")
+        shelf.get_by_role("button", name="All articles 17", pressed=True).wait_for()
+        shelf.get_by_role("button", name="Tower Desk 1 1").click()
+        shelf.get_by_role("button", name="Tower Desk 1 1", pressed=True).wait_for()
+        tab.locator("#dl-filters .dl-chip", has_text="Tower Desk 1").wait_for()
+        answer = ask(tab, "How much does the new bell of the tower weigh?")
+        assert "4,200" in answer.inner_text()
+        assert "4,600" not in answer.inner_text()
+        shelf.get_by_role("button", name="All articles").click()
+        tab.locator("#dl-filters .dl-chip").wait_for(state="detached")
+        shelf.get_by_role("button", name="Tower Desk 1 1", pressed=False).wait_for()
+
+
 def test_an_answer_may_be_short(page: str, browser: Any) -> None:  # noqa: F811
     with visiting(browser, page) as tab:
         full = ask(tab, "Why did the talks fail?").locator(".dl-claims .dl-claim").count()

@@ -8,7 +8,8 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection as Container
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -17,12 +18,15 @@ from typing import Any
 
 from rag.answering.understand import OUTLETS, TIMES
 from rag.models.catalogue import ModelInfo
+from rag.page.collections import Collection
 from rag.page.conversations import Entry, Found
 from rag.settings import EXTRACTS
 from rag.types import OPEN_KINDS, Answer, Article, ArticleMeta, Citation, Claim, Passage, Progress, Version
 
 #: From this probability on an answer is headed "In short"; below it, it is the nearest that there is.
 SURE = 0.5
+#: Sources in the left pane.
+MOST_SOURCES = 8
 #: What single keys do, for the sheet that "?" opens; static/page.js obeys them.
 KEYS = (
     ("/", "Type a question"), ("n", "New conversation"), ("j", "Next answer"), ("k", "The answer before"),
@@ -145,6 +149,20 @@ def render_welcome(examples: Sequence[str], *, articles: bool) -> str:
 def render_list(entries: Sequence[Entry], current: str) -> str:
     """The conversations; `current` is the id of the one that is open."""
     return _filled("conversations.html", entries=entries, current=current)
+
+
+def render_shelf(
+    sources: Mapping[str, int], collections: Sequence[Collection], chosen: Container[str], total: int
+) -> str:
+    """What can be asked, with the number of articles in each: all, each collection, the largest sources.
+
+    Args:
+        chosen: names of sources and ids of collections that are asked; empty for all.
+    """
+    named = sorted(((name, count) for name, count in sources.items() if name), key=lambda pair: (-pair[1], pair[0]))
+    shown = [pair for n, pair in enumerate(named) if n < MOST_SOURCES or pair[0] in chosen]
+    more = len(named) - len(shown)
+    return _filled("shelf.html", sources=shown, collections=collections, chosen=chosen, total=total, more=more)
 
 
 def render_found(words: str, found: Sequence[Found]) -> str:
@@ -282,7 +300,7 @@ def _within(place: _Where, shown: Iterable[_Where]) -> bool:
     return any(place[0] == id_ and start <= place[1] and place[2] <= end for id_, start, end in shown)
 
 
-def _stands_in(claim: Claim, shown: Collection[_Where]) -> bool:
+def _stands_in(claim: Claim, shown: Container[_Where]) -> bool:
     """Whether a verbatim claim is all there in what is shown already."""
     return claim.verdict == "verbatim" and all(_within(_where(c), shown) for c in claim.citations)
 

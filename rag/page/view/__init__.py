@@ -46,15 +46,15 @@ def build(desk: Desk) -> gr.Blocks:
                 panel = gr.HTML(elem_id="dl-panel-body", apply_default_css=False)
         gr.HTML(render_help(), elem_id="dl-help-place", apply_default_css=False)
         ask.connect(panel, settings.k)
-        side.connect(ask.box)
+        side.connect(ask)
         settings.connect(ask, status, articles.status_line)
         fresh = articles.connect(ask, panel, status, tab)
         arrival = Arrival(shared, side, ask, articles, settings)
         page.load(
             arrival.arrive,
             shared.remembered,
-            [*fresh, *ask.options[1:], ask.chips, shared.conversation, shared.saved, shared.outbox, side.who,
-             *settings.restored],
+            [*fresh, *ask.options[1:], ask.chips, side.shelf, shared.conversation, shared.saved, shared.outbox,
+             side.who, *settings.restored],
             js="(kept) => ({ ...kept, link: location.hash })",
             **AT_ONCE,
         ).then(articles.welcome, None, shared.outbox, **AT_ONCE)  # fmt: skip
@@ -96,6 +96,7 @@ class Arrival:
             gr.update(choices=self.shared.model_choices(), value=model),
             kept.get("length") if kept.get("length") in {"full", "short"} else "full",
             self.ask.chips_of(known, since, until, undated, only, request),
+            self.side.shelf_of(known, only, request),
             conversation,
             self.shared.listed(request, conversation.id),
             self.shared.show_all(conversation, at=turn, lost=bool(linked) and not conversation.id),

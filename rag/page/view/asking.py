@@ -240,6 +240,13 @@ class AskTab:
         """Judge an answer, take the last turn off in a new conversation, or remove a filter."""
         told, filters = told_by(text), [sources, since, until, undated, only]
         same = [gr.skip()] * 5
+        if told.get("do") == "ask-all":
+            return [*same, [], since, until, undated, ""]
+        if told.get("do") == "toggle":
+            value = str(told.get("value"))
+            if told.get("name") == "collections":
+                return [*same, sources, since, until, undated, toggled(only, value)]
+            return [*same, [*{*sources} ^ {value}], since, until, undated, only]
         if told.get("do") == "refine":
             return [*same, sources, told.get("since") or None, told.get("until") or None, undated, only]
         if told.get("do") == "unfilter":
@@ -299,6 +306,14 @@ def without(only: str, name: str, value: str) -> str:
         chosen.pop(name, None)
     elif name == "collections":
         chosen[name] = [id_ for id_ in chosen.get(name, []) if id_ != value]
+    return json.dumps(chosen) if any(chosen.values()) else ""
+
+
+def toggled(only: str, collection: str) -> str:
+    """A choice of articles and collections (JSON) with a collection put in, or out where it was in; "" for none."""
+    chosen = told_by(only)
+    named = list(chosen.get("collections", []))
+    chosen["collections"] = [i for i in named if i != collection] if collection in named else [*named, collection]
     return json.dumps(chosen) if any(chosen.values()) else ""
 
 

@@ -9,16 +9,13 @@ import gradio as gr
 
 from rag.page.conversations import Conversation
 from rag.page.export import Download, export
-from rag.page.render import render_found, render_who
+from rag.page.render import render_found, render_shelf, render_who
+from rag.page.view.asking import AskTab
 from rag.page.view.common import AT_ONCE, Shared, message, remembering, told_by
 
 
 class SideBar:
-    """Laid out where it is made; `connect` says what each event does.
-
-    Attributes:
-        sources: a place for what chooses among articles.
-    """
+    """Laid out where it is made; `connect` says what each event does."""
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
@@ -30,27 +27,40 @@ class SideBar:
             apply_default_css=False,
         )
         self.new_button = gr.Button("New conversation", elem_id="dl-new")
+        self.shelf = gr.HTML(elem_id="dl-shelf", apply_default_css=False)
         self.words = gr.Textbox(
             label="Search conversations", show_label=False, placeholder="Search conversations", elem_id="dl-search",
             max_lines=1, container=False,
         )  # fmt: skip
         self.found = gr.HTML(elem_id="dl-found", apply_default_css=False)
         shared.saved = gr.HTML(elem_id="dl-saved", apply_default_css=False)
-        self.sources = gr.Column(elem_id="dl-left-sources")
         self.who = gr.HTML(elem_id="dl-who", apply_default_css=False)
         self.told = gr.Textbox(visible="hidden", elem_id="dl-side", label="What to do with a conversation")
 
-    def connect(self, box: Any) -> None:
+    def connect(self, ask: AskTab) -> None:
         """Say what each event does.
 
         Args:
-            box: the question box, which is free once another conversation is open.
+            ask: the tab whose question box is free once another conversation is open, and whose filters are shown.
         """
+        box = ask.box
         shared = self.shared
         opened = [shared.conversation, shared.outbox, shared.saved, shared.remembered, box]
         self.new_button.click(self.new, shared.remembered, opened, **AT_ONCE)
         self.words.change(self.find, self.words, self.found, **AT_ONCE)
         self.told.change(self.act, [self.told, shared.conversation, shared.remembered], opened, **AT_ONCE)
+
+        chosen = [ask.sources, ask.only]
+        gr.on(
+            [ask.sources.change, ask.only.change, shared.changed.change], self.shelf_of, chosen, self.shelf, **AT_ONCE
+        )
+
+    def shelf_of(self, sources: list[str], only: str, request: gr.Request) -> str:
+        """What can be asked, and which of it is."""
+        chosen = {*(sources or ()), *told_by(only or "{}").get("collections", ()), *(["articles"] if only else ())}
+        collections = self.shared.collections(request).all()
+        retriever = self.shared.desk.retriever
+        return render_shelf(retriever.sources(), collections, chosen, len(retriever.articles()))
 
     def arrived(self, request: gr.Request) -> str:
         """Who is logged in."""
