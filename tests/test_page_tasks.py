@@ -93,7 +93,7 @@ def without_the_time(tab: Any) -> None:
 
 @task(15)
 def short_answers(tab: Any) -> None:
-    button(tab, "Filters and model").click()
+    tab.get_by_role("button", name="Filters and model").click()
     tab.get_by_label("Short", exact=True).click()
     assert ask(tab, "Why did the talks fail?").locator(".dl-claims .dl-claim").count() == 1
 

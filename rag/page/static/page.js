@@ -175,7 +175,7 @@
   };
   const copyArticleLink = (button) => {
     const article = button.closest("[data-article]");
-    const mark = article.querySelector("mark.dl-quote, .dl-passage");
+    const mark = article.querySelector("mark.dl-quote") || article.querySelector(".dl-passage");
     const parts = { a: article.dataset.article };
     if (mark) {
       const before = document.createRange();
@@ -205,7 +205,10 @@
       done(box.value);
     };
     made.onsubmit = send;
-    box.onkeydown = (event) => event.key === "Enter" && !event.shiftKey && send(event);
+    // Not as a handler that returns something: false would forbid the key.
+    box.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !event.shiftKey) send(event);
+    });
     place.querySelector(".dl-form")?.remove();
     place.append(made);
     box.focus();
