@@ -174,7 +174,8 @@ def ask(tab: Any, text: str) -> Any:
     before = tab.locator(".dl-answer:not(.dl-writing)").count()
     question(tab).fill(text)
     question(tab).press("Enter")
-    tab.wait_for_function("n => document.querySelectorAll('.dl-answer:not(.dl-writing)').length > n", arg=before)
+    answered = "n => document.querySelectorAll('.dl-answer:not(.dl-writing)').length > n"
+    tab.wait_for_function(answered, arg=before, timeout=90_000)  # the first waits for the models
     tab.get_by_role("button", name="Ask", exact=True).wait_for()
     return tab.locator(".dl-answer").last
 
