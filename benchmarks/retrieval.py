@@ -39,7 +39,7 @@ from rag.indexing import build
 from rag.language.words import content_stems, words
 from rag.models.embedder import SentenceTransformerEmbedder
 from rag.models.reader import shipped_reader
-from rag.retrieval.retriever import Retriever, match_expression
+from rag.retrieval.retriever import Retriever, search_words
 from rag.settings import Settings
 from rag.types import Hit, Passage
 
@@ -111,8 +111,8 @@ class Searched:
 
     def _both(self, item: GoldItem) -> Found:
         vector = self.retriever.embedder.encode([item.question], kind="query")[0]
-        dense = self.store.search_vectors(vector, DEPTH, None)
-        bm25 = self.store.search_text(match_expression(item.question), DEPTH, None)
+        dense = self.store.search_vectors(vector, DEPTH)
+        bm25 = self.store.search_text(search_words(item.question), DEPTH)
         return Found(item, dense, bm25, self.store.passages([row for row, _ in (*dense, *bm25)]))
 
 
@@ -175,8 +175,7 @@ def expanded(searched: Searched, found: Found, terms: int) -> list[Row]:
     asked = set(content_stems(found.item.question))
     counts = Counter(w for hit in first for w in set(words(hit.passage.text)) if not asked & set(content_stems(w)))
     extra = [w for w, n in counts.most_common(40) if n > 1 and len(w) > 3][:terms]
-    expression = " OR ".join([match_expression(found.item.question), *(f'"{w}"' for w in extra)])
-    rows = searched.store.search_text(expression, DEPTH, None)
+    rows = searched.store.search_text([*search_words(found.item.question), *extra], DEPTH)
     found.passages |= searched.store.passages([row for row, _ in rows])
     return [row for row, _ in rows]
 

@@ -9,16 +9,19 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rag.errors import IndexBusy, IndexCorrupted, IndexMismatch, IndexMissing, IndexWriteError
 from rag.indexing.build import build_index, delete_articles, index_status
 from rag.indexing.duplicates import jaccard, shingles
+from rag.indexing.segments import file_sha256
 from rag.indexing.store import Store, Writer
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
@@ -197,7 +200,7 @@ def test_opening_with_other_settings_names_both_and_the_way_out(settings: Settin
 @pytest.mark.parametrize("damage", ["vectors", "vectors gone", "rows", "rows cut"])
 def test_a_damaged_file_is_told_and_can_be_rebuilt(settings: Settings, letters: Any, damage: str) -> None:
     build_index([article(f"x{n}", "a b " * 40) for n in range(30)], settings, embedder=letters)
-    (vectors,) = settings.index_dir.glob("*.faiss")
+    (vectors,) = settings.index_dir.glob("segment-*")
     rows = settings.index_dir / "index.sqlite"
     for extra in settings.index_dir.glob("index.sqlite-*"):
         extra.unlink()
@@ -280,10 +283,14 @@ def check_whole(settings: Settings, letters: Any) -> int:
     try:
         assert store._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         rows = {row for (row,) in store._db.execute("SELECT row FROM passages")}
-        texts = {row for (row,) in store._db.execute("SELECT rowid FROM passages_text")}
-        import faiss
-
-        assert set(faiss.vector_to_array(store._vectors.id_map).tolist()) == rows == texts
+        found: set[int] = set()
+        for part in store.parts:
+            assert file_sha256(store.layout.segment(part.number)) == part.sha256
+            alive = np.ones(len(part.segment), bool) if part.alive is None else part.alive
+            assert not found & set(part.segment.rows[alive].tolist())
+            found |= set(part.segment.rows[alive].tolist())
+            assert set(np.unique(part.segment.postings.places).tolist()) == set(range(len(part.segment)))
+        assert found == rows == {row for (row,) in store._db.execute("SELECT rowid FROM passages_text")}
         for row in store.article_rows():
             found = store.article(row.id)
             assert found is not None
@@ -320,7 +327,9 @@ def test_kill_9_at_any_moment_leaves_a_whole_index(settings: Settings, letters: 
     _, err = final.communicate(timeout=120)
     assert final.returncode == 0, err
     assert check_whole(settings, letters) >= 401
-    assert len(list(settings.index_dir.glob("vectors-*"))) == 1
+    with closing(Store.open(settings.index_dir)) as store:
+        current = {store.layout.segment(part.number) for part in store.parts}
+    assert set(settings.index_dir.glob("segment-*")) == current
 
 
 @pytest.mark.slow

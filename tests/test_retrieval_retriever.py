@@ -12,7 +12,7 @@ from rag.evaluation.gold import read_gold
 from rag.evaluation.metrics import judged, recall_at
 from rag.indexing.build import build_index
 from rag.resources import resource
-from rag.retrieval.retriever import Retriever, fuse, match_expression
+from rag.retrieval.retriever import Retriever, fuse, search_words
 from rag.settings import Settings
 from rag.types import Article
 
@@ -39,10 +39,10 @@ def test_fusion_by_hand() -> None:
     ]
 
 
-def test_match_expressions_are_quoted_and_keep_something() -> None:
-    assert match_expression('Who "mediated" (the) talks? OR *') == '"mediated" OR "talks"'
-    assert match_expression("Who was it?") == '"who" OR "was" OR "it"'
-    assert match_expression("Türkiye's 2,600") == '"turkiye" OR "2" OR "600"'
+def test_search_wordss_are_quoted_and_keep_something() -> None:
+    assert search_words('Who "mediated" (the) talks? OR *') == ["mediated", "talks"]
+    assert search_words("Who was it?") == ["who", "was", "it"]
+    assert search_words("Türkiye's 2,600") == ["turkiye", "2", "600"]
 
 
 def test_every_component_is_on_the_hit(small: Retriever) -> None:

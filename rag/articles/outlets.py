@@ -96,11 +96,11 @@ class Outlets:
         for source, url in known:
             self.learn(source, url)
 
-    def learn(self, source: str, url: str) -> None:
-        """Count one article."""
+    def learn(self, source: str, url: str, times: int = 1) -> None:
+        """Count articles; `url` may be the host alone."""
         host = host_of(url)
         if host and source and key(source) != key(host):
-            self._names[host][source] += 1
+            self._names[host][source] += times
 
     def named(self, article: Article) -> Article:
         """The article under the commonest name of its host, where its own is none or only another spelling.

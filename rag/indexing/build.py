@@ -18,11 +18,12 @@ from rag.articles.kinds import FEEDS
 from rag.articles.outlets import Outlets
 from rag.articles.reading import is_summary
 from rag.indexing.annotate import annotate
-from rag.indexing.duplicates import DuplicateFinder, signature
-from rag.indexing.identity import Identity, is_older
+from rag.indexing.contract import ArticleRow, BuildSettings, Reader, Record, Writer
+from rag.indexing.duplicates import bands, likeness
+from rag.indexing.identity import Identity, Known, is_older
+from rag.indexing.opening import open_index, open_writer
 from rag.indexing.overrides import Overrides
 from rag.indexing.splitter import check_passage_tokens, embedded_text, sentence_spans, split
-from rag.indexing.store import ArticleRow, BuildSettings, Store, Writer
 from rag.indexing.unfinished import Unfinished
 from rag.language.mentions import Mention, mentions
 from rag.models.embedder import Embedder, open_embedder, verify_packaged_model
@@ -32,8 +33,7 @@ from rag.types import Article, Passage, Progress, Refusal
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Passages gathered before a commit: at least this many, and a quarter of what is there, since each commit writes all
-#: vectors anew; a killed run loses no more than that.
+#: Passages gathered before a commit; a killed run loses no more than that.
 COMMIT_PASSAGES = 500
 #: Characters of articles that are read before the index is locked for writing, so that a slow server or a long file
 #: keeps no other writer out; what comes after them is read while it is locked.
@@ -80,7 +80,8 @@ class IndexStatus:
         sources: number of articles by source.
         first, last: earliest and latest day of publication.
         near_duplicates: number of articles that nearly repeat another.
-        size_bytes: of all its files.
+        size_bytes: that it takes up; None where that is not known.
+        search: how its vectors are searched, and with what recall of exact search where that is approximate.
         last_indexed: ISO 8601, UTC.
         rows: the articles, newest first.
     """
@@ -95,7 +96,8 @@ class IndexStatus:
     embedding_model: str
     passage_tokens: int
     passage_overlap: int
-    size_bytes: int
+    size_bytes: int | None
+    search: str
     last_indexed: str | None
     rows: tuple[ArticleRow, ...]
 
@@ -136,7 +138,7 @@ def build_index(
     rebuilt = rebuild_index(settings, embedder, progress) if rebuild else Rebuilt()
     ahead, items = _read_ahead(items, progress)
     with (
-        Writer(settings.index_dir, build_settings(embedder, settings)) as writer,
+        open_writer(settings, build_settings(embedder, settings)) as writer,
         closing(_Run(writer, embedder, settings, progress)) as run,
     ):
         run.expect(ahead)
@@ -187,7 +189,7 @@ def delete_articles(ids: Iterable[str], settings: Settings, *, embedder: Embedde
     Raises:
         IndexBusy, IndexMismatch, IndexCorrupted, IndexWriteError.
     """
-    with Writer(settings.index_dir, build_settings(embedder, settings)) as writer:
+    with open_writer(settings, build_settings(embedder, settings)) as writer:
         run = _Run(writer, embedder, settings, None)
         gone = tuple(id_ for id_ in ids if id_ in run.known)
         for id_ in gone:
@@ -209,7 +211,7 @@ def correct_article(
         InputError: a day is none.
         IndexBusy, IndexMismatch, IndexCorrupted, IndexWriteError.
     """
-    with Writer(settings.index_dir, build_settings(embedder, settings)) as writer:
+    with open_writer(settings, build_settings(embedder, settings)) as writer:
         run = _Run(writer, embedder, settings, None)
         article = writer.store.article(article_id)
         if article is not None and (right := run.overrides.correct(article, values)) != article:
@@ -225,21 +227,21 @@ def index_status(settings: Settings) -> IndexStatus:
     Raises:
         IndexMissing, IndexCorrupted.
     """
-    store = Store.open(settings.index_dir)
+    store = open_index(settings)
     try:
         return status_of(store)
     finally:
         store.close()
 
 
-def status_of(store: Store) -> IndexStatus:
+def status_of(store: Reader) -> IndexStatus:
     """What an open index holds."""
     rows = store.article_rows()
     manifest = store.manifest()
     dates = [row.published for row in rows if row.published]
     articles, passages = store.counts()
     return IndexStatus(
-        folder=str(store.layout.folder),
+        folder=store.place,
         articles=articles,
         passages=passages,
         sources=store.sources(),
@@ -249,7 +251,8 @@ def status_of(store: Store) -> IndexStatus:
         embedding_model=manifest["embedding_model"],
         passage_tokens=int(manifest["passage_tokens"]),
         passage_overlap=int(manifest["passage_overlap"]),
-        size_bytes=sum(p.stat().st_size for p in store.layout.folder.iterdir() if p.is_file()),
+        size_bytes=store.size_bytes(),
+        search=store.search_with(),
         last_indexed=store.last_indexed(),
         rows=tuple(rows),
     )
@@ -272,12 +275,13 @@ class _Run:
     ) -> None:
         self.writer, self.embedder, self.settings = writer, embedder, settings
         self._progress = progress
-        self.known = writer.store.hashes()
-        self._identity = Identity(self.known, writer.store.addresses(), self._article)
-        self._finder = DuplicateFinder(writer.store.signatures(), writer.store.article)
-        self._unfinished = Unfinished(writer.store.layout.folder / "unfinished")
-        self.overrides = Overrides(settings.index_dir)
-        self._outlets = Outlets(writer.store.outlets())
+        self.known = Known(writer.store)
+        self._identity = Identity(self.known, writer.store.at_page, self._article)
+        self._unfinished = Unfinished(writer.beside / "unfinished")
+        self.overrides = Overrides(writer.beside)
+        self._outlets = Outlets()
+        for source, host, times in writer.store.outlets():
+            self._outlets.learn(source, host, times)
         self._waiting: list[_Cut] = []
         self._flying: tuple[list[_Cut], Future[_Vectors]] | None = None
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="embed")
@@ -386,31 +390,22 @@ class _Run:
         for article, passages, named in waiting:
             self._forget(article.id)
             self._keep_version(article)
-            values = signature(article.text)
-            like = self._finder.find(article, values)
+            keys = bands(article.text)
+            others = [self.writer.store.article(id_) for id_ in self.writer.store.alike(keys) if id_ != article.id]
+            like = likeness(article, filter(None, others))
             repeats = like.id if like and not like.differences else None
+            version_of = like.id if like and like.differences else None
             rows = slice(at, at + len(passages))
-            self.writer.put(
-                article,
-                passages,
-                vectors[rows],
-                parts[rows],
-                values,
-                repeats,
-                version_of=like.id if like and like.differences else None,
-                mentions=named,
-            )
+            self.writer.put(Record(article, passages, vectors[rows], parts[rows], keys, repeats, version_of, named))
             at += len(passages)
             if repeats:
                 self.near_duplicates.append((article.id, repeats))
-            else:
-                self._finder.add(article.id, values)
             if like and like.differences:
                 changes = [f"{d.other or 'nothing'} for {d.one or 'nothing'}" for d in like.differences]
                 self.updates.append((article.id, like.id, ", ".join(changes)))
         self.passages += at
         self.changed = True
-        if self.writer.pending >= max(COMMIT_PASSAGES, self.writer.committed // 4):
+        if self.writer.pending >= COMMIT_PASSAGES:
             self.writer.commit()
 
     def _encoded(self, passages: list[Passage], articles: int) -> _Vectors:
@@ -440,7 +435,7 @@ class _Run:
         gone = tuple(
             sorted(
                 id_
-                for id_, (_, origin) in self.known.items()
+                for id_, (_, origin) in self.known.every().items()
                 if id_ not in self._seen and origin not in refused and _lies_in(origin, inputs)
             )
         )
@@ -478,12 +473,9 @@ class _Run:
 
     def _forget(self, id_: str) -> None:
         """The first of those that repeated this article takes its place as the one kept."""
-        self._finder.remove(id_)
         heirs = self.writer.repeated_by(id_)
         for n, heir in enumerate(heirs):
             self.writer.set_repeats(heir, None if n == 0 else heirs[0])
-        if heirs and (article := self.writer.store.article(heirs[0])) is not None:
-            self._finder.add(article.id, signature(article.text))
 
     def _article(self, id_: str) -> Article | None:
         """A known article, also one that waits to be written."""

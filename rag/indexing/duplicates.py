@@ -7,23 +7,21 @@ another number, day or name, or denies what the other says, is an update: it sil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
 from rag.language.updates import Difference, differs
 from rag.language.words import words
 from rag.types import Article
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 SHINGLE = 5
 #: Least Jaccard similarity in [0, 1] of the shingles of two near-duplicates.
 THRESHOLD = 0.8
-_PERMUTATIONS = 64
+#: MinHash's numbers, and the bands that the best balance for proposals from .6 on makes of them (datasketch's choice):
+#: they are wanted well below the threshold, since MinHash only estimates the similarity.
+_PERMUTATIONS, _BANDS, _BAND = 64, 10, 6
 
 
 @lru_cache(maxsize=8)  # an article's signature and its likeness to others are both made of them
@@ -38,12 +36,22 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / len(one | other)
 
 
-def signature(text: str) -> NDArray[np.uint64]:
-    """MinHash of the shingles, shape (64,)."""
-    minhash = _minhash()
+def bands(text: str) -> tuple[int, ...]:
+    """Keys of 64 bits, each of six of the 64 numbers of the MinHash of a text's shingles.
+
+    Two texts whose similarity is .8 share at least one of the ten with probability .95, two of .5 with .15.
+    """
+    from datasketch import MinHash
+
+    minhash = MinHash(num_perm=_PERMUTATIONS, seed=1, scheme="affine32")
     minhash.update_batch([shingle.encode() for shingle in shingles(text)])
-    values: NDArray[np.uint64] = minhash.hashvalues.astype("uint64")
-    return values
+    values = minhash.hashvalues.astype("uint64")
+    keys = []
+    for n in range(_BANDS):
+        part = bytes([n]) + values[n * _BAND : (n + 1) * _BAND].tobytes()
+        digest = hashlib.blake2b(part, digest_size=8).digest()
+        keys.append(int.from_bytes(digest, "little", signed=True))
+    return tuple(keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,60 +69,23 @@ class Likeness:
     differences: tuple[Difference, ...]
 
 
-class DuplicateFinder:
-    """Remembers signatures and finds near-duplicates among them.
+def likeness(article: Article, others: Iterable[Article]) -> Likeness | None:
+    """Of other articles the one that this one repeats most, else the one that it tells anew, or None.
 
     Args:
-        known: ids and signatures of articles already there.
-        article_of: gives a remembered article.
+        others: those that share a band with it.
     """
-
-    def __init__(
-        self, known: Iterable[tuple[str, NDArray[np.uint64]]], article_of: Callable[[str], Article | None]
-    ) -> None:
-        from datasketch import MinHashLSH
-
-        # Proposals are wanted well below the threshold, since MinHash only estimates the similarity.
-        self._index = MinHashLSH(threshold=THRESHOLD - 0.2, num_perm=_PERMUTATIONS)
-        self._article_of = article_of
-        for id_, values in known:
-            self.add(id_, values)
-
-    def add(self, id_: str, values: NDArray[np.uint64]) -> None:
-        """Remember an article."""
-        if id_ not in self._index:
-            self._index.insert(id_, _minhash(values))
-
-    def remove(self, id_: str) -> None:
-        """Forget an article; no error when it is unknown."""
-        if id_ in self._index:
-            self._index.remove(id_)
-
-    def find(self, article: Article, values: NDArray[np.uint64]) -> Likeness | None:
-        """The remembered article that this one repeats most, else the one that it tells anew, or None.
-
-        Args:
-            values: its signature.
-        """
-        mine = shingles(article.text)
-        found: list[Likeness] = []
-        for id_ in self._index.query(_minhash(values)):
-            other = self._article_of(id_)
-            if other is None or (alike := jaccard(mine, shingles(other.text))) < THRESHOLD:
-                continue
-            outlets = [name for name in (other.source, article.source) if name]
-            differences = differs(
-                other.text,
-                article.text,
-                one_published=other.published,
-                other_published=article.published,
-                outlets=outlets,
-            )
-            found.append(Likeness(id_, alike, differences))
-        return max(found, key=lambda like: (not like.differences, like.similarity, like.id), default=None)
-
-
-def _minhash(values: NDArray[np.uint64] | None = None) -> Any:
-    from datasketch import MinHash
-
-    return MinHash(num_perm=_PERMUTATIONS, seed=1, hashvalues=values, scheme="affine32")
+    mine = shingles(article.text)
+    found: list[Likeness] = []
+    for other in others:
+        if (alike := jaccard(mine, shingles(other.text))) < THRESHOLD:
+            continue
+        differences = differs(
+            other.text,
+            article.text,
+            one_published=other.published,
+            other_published=article.published,
+            outlets=[name for name in (other.source, article.source) if name],
+        )
+        found.append(Likeness(other.id, alike, differences))
+    return max(found, key=lambda like: (not like.differences, like.similarity, like.id), default=None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from rag.articles.addresses import same_page
+from rag.indexing.contract import Reader
 from rag.indexing.duplicates import shingles
 from rag.types import Article
 
@@ -24,31 +25,59 @@ def alike(one: str, other: str) -> bool:
     return len(mine & theirs) >= ALIKE * min(len(mine), len(theirs))
 
 
+class Known:
+    """Content hash and origin by id, of the index and of what a run is about to write to it.
+
+    Asked article by article, so that a run over one article costs the same in a large index.
+    """
+
+    def __init__(self, store: Reader) -> None:
+        self._store = store
+        self._changed: dict[str, tuple[str, str] | None] = {}
+
+    def get(self, id_: str) -> tuple[str, str] | None:
+        """Content hash and origin, None when there is no such article."""
+        return self._changed[id_] if id_ in self._changed else self._store.known(id_)
+
+    def __contains__(self, id_: str) -> bool:
+        return self.get(id_) is not None
+
+    def __setitem__(self, id_: str, value: tuple[str, str]) -> None:
+        self._changed[id_] = value
+
+    def __delitem__(self, id_: str) -> None:
+        self._changed[id_] = None
+
+    def siblings(self, id_: str) -> list[str]:
+        """Ids that begin with this one and "~"."""
+        new = [other for other in self._changed if other.startswith(f"{id_}~")]
+        return [other for other in dict.fromkeys([*self._store.siblings(id_), *new]) if other in self]
+
+    def every(self) -> dict[str, tuple[str, str]]:
+        """All of them."""
+        merged = {**self._store.hashes(), **self._changed}
+        return {id_: value for id_, value in merged.items() if value}
+
+
 class Identity:
     """Settles ids.
 
     Args:
-        known: content hash and origin by id; kept up to date by the caller.
-        addresses: address by id, of those known.
+        known: kept up to date by the caller.
+        at_page: id of the article of the index at an address without what counts visitors, or None.
         stored: gives a known article.
     """
 
     def __init__(
-        self,
-        known: Mapping[str, tuple[str, str]],
-        addresses: Mapping[str, str],
-        stored: Callable[[str], Article | None],
+        self, known: Known, at_page: Callable[[str], str | None], stored: Callable[[str], Article | None]
     ) -> None:
-        self._known, self._stored = known, stored
+        self._known, self._stored, self._at_page = known, stored, at_page
         self._at: dict[str, str] = {}
-        for id_, url in addresses.items():
-            if key := same_page(url):
-                self._at.setdefault(key, id_)
 
     def settle(self, article: Article) -> Article:
         """The article under the id of what it is a version of, or under a new one when its own means another."""
         key = same_page(article.url)
-        there = self._at.get(key, "") if key else ""
+        there = (self._at_page(key) or self._at.get(key, "")) if key else ""
         if there and there != article.id and there in self._known and self._is_version(article, there):
             article = replace(article, id=there)
         elif (known := self._known.get(article.id)) and known[0] != article.content_hash:
@@ -66,14 +95,15 @@ class Identity:
             return article
         own = f"{article.id}~{_short(article.origin + article.content_hash if uploaded else article.origin)}"
         if own not in self._known and uploaded:
-            siblings = [id_ for id_ in self._known if id_.startswith(f"{article.id}~")]
+            siblings = self._known.siblings(article.id)
             versions = (id_ for id_ in siblings if (old := self._stored(id_)) and alike(old.text, article.text))
             own = next(versions, own)
         return replace(article, id=own)
 
     def _is_version(self, article: Article, there: str) -> bool:
         """One address from two places is one article; in one feed it may be the entries of a live blog."""
-        if self._known[there][1] != article.origin:
+        known = self._known.get(there)
+        if known and known[1] != article.origin:
             return True
         old = self._stored(there)
         return old is not None and alike(old.text, article.text)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rag.indexing.store import SCHEMA, Layout, article_of, connect, sync_folder, write_errors, write_lock
+from rag.indexing.rows import SCHEMA, Layout, article_of, connect, sync_folder, write_errors, write_lock
 from rag.models.embedder import Embedder
 from rag.settings import Settings
 from rag.types import Article, Progress, Refusal
@@ -175,14 +175,20 @@ def _keep(layout: Layout) -> None:
 
 
 def _swap(new: Layout, old: Layout) -> None:
-    """Put one index in another's place: its vectors first, under a number that is free, then its rows, at once."""
-    numbers = [path.stem.partition("-")[2] for path in old.folder.glob("vectors-*.faiss")]
-    generation = 1 + max((int(number) for number in numbers if number.isdecimal()), default=0)
+    """Put one index in another's place: its segments first, under numbers that are free, then its rows, at once."""
+    # Every number is new to the old folder, so that nothing there is written over.
+    more = 1 + max([0, *old.segment_files().values(), *new.segment_files().values()])
     with closing(connect(new.rows)) as db:
-        (before,) = db.execute("SELECT value FROM manifest WHERE key = 'generation'").fetchone()
-        db.execute("UPDATE manifest SET value = ? WHERE key = 'generation'", (str(generation),))
+        numbers = [number for (number,) in db.execute("SELECT number FROM segments")]
+        db.executemany(
+            "UPDATE segments SET number = ? WHERE number = ?", [(n + more, n) for n in sorted(numbers)[::-1]]
+        )
+        db.execute("UPDATE manifest SET value = value + ? WHERE key = 'generation'", (more,))
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    new.vectors(int(before)).replace(old.vectors(generation))
+    for number in numbers:
+        new.segment(number).replace(old.segment(number + more))
+        with suppress(FileNotFoundError):
+            new.approximate(number).replace(old.approximate(number + more))
     sync_folder(old.folder)
     # What is only in the old log goes into the old rows, so that the log can go without a loss.
     with suppress(sqlite3.Error), closing(connect(old.rows)) as db:
@@ -191,9 +197,11 @@ def _swap(new: Layout, old: Layout) -> None:
         Path(f"{old.rows}{ending}").unlink(missing_ok=True)
     new.rows.replace(old.rows)
     sync_folder(old.folder)
-    for path in old.folder.glob("vectors-*.faiss"):
-        if path != old.vectors(generation):
-            path.unlink()
+    current = {number + more for number in numbers}
+    for path in [p for p, number in old.segment_files().items() if number not in current]:
+        path.unlink()
+    for path in old.folder.glob("vectors-*.faiss"):  # of formats 1 to 3
+        path.unlink()
 
 
 def _mend_first_page(path: Path) -> None:

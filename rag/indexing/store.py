@@ -1,15 +1,14 @@
-"""Articles, passages and vectors on disk. Knows nothing about files of articles, models or ranking.
+"""The index in a folder, the default. Knows nothing about files of articles, models or ranking.
 
-One SQLite file holds the rows, the full-text table and the manifest; one FAISS file holds the vectors. SQLite's
-transaction is the truth: vectors are written beside it under a new generation's name and fsynced, and the same
-transaction that adds the rows names that generation. Whenever the process dies, the last committed pair is readable.
+One SQLite file holds the rows and the manifest; segments beside it hold what finds passages: vectors, postings, days
+and sources. SQLite's transaction is the truth: a segment is written and fsynced under a new number, and the same
+transaction that adds its rows names it. So a commit writes only what is new, and whenever the process dies, the last
+committed state is readable. Segments that have become many are merged, in a transaction of their own.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,137 +19,89 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rag.errors import IndexBusy, IndexCorrupted, IndexMismatch, IndexMissing, IndexWriteError
+from rag.articles.addresses import same_page
+from rag.articles.outlets import host_of
+from rag.errors import IndexCorrupted, IndexMissing
+from rag.indexing import fulltext, segments, vectors
+from rag.indexing.contract import (
+    MOST_VERSIONS,
+    NO_FILTERS,
+    REBUILD,
+    ArticleRow,
+    BuildSettings,
+    EarlierVersion,
+    Filters,
+    Record,
+    StoredPassage,
+    compare,
+)
 from rag.indexing.listing import Listing, Wanted, listing
+from rag.indexing.rows import (
+    FORMAT,
+    META,
+    SCHEMA,
+    Layout,
+    article_of,
+    connect,
+    connect_to_read,
+    day_of,
+    extra_of,
+    meta_of,
+    pack,
+    row_errors,
+    sqlite_errors,
+    sync_folder,
+    unpack,
+    write_errors,
+    write_lock,
+)
+from rag.indexing.segments import Segment, source_key
 from rag.language.mentions import Mention
-from rag.language.scripts import count_words, search_tokens
-from rag.types import Article, ArticleMeta, Passage, Sentence, Span
+from rag.language.scripts import search_tokens
+from rag.types import Article, ArticleMeta, Passage, Sentence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FORMAT = "3"
-#: Weight of a match in the title in BM25, against 1 in the passage.
-TITLE_WEIGHT = 0.3
-#: Earlier versions kept of one article.
-MOST_VERSIONS = 20
-REBUILD = "Run: rag index --rebuild"
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS manifest (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS articles (
-  row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, origin TEXT NOT NULL, title TEXT NOT NULL,
-  text TEXT NOT NULL, source TEXT NOT NULL, published TEXT, url TEXT, author TEXT NOT NULL,
-  content_hash TEXT NOT NULL, signature BLOB NOT NULL, repeats TEXT, indexed_at TEXT NOT NULL,
-  extra TEXT NOT NULL DEFAULT '{}'
-);
-CREATE TABLE IF NOT EXISTS versions (
-  row INTEGER PRIMARY KEY AUTOINCREMENT, article_id TEXT NOT NULL, title TEXT NOT NULL, text TEXT NOT NULL,
-  published TEXT, content_hash TEXT NOT NULL, replaced_at TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS versions_article ON versions (article_id);
-CREATE INDEX IF NOT EXISTS articles_source ON articles (source);
-CREATE INDEX IF NOT EXISTS articles_repeats ON articles (repeats);
-CREATE TABLE IF NOT EXISTS passages (
-  row INTEGER PRIMARY KEY AUTOINCREMENT, article INTEGER NOT NULL REFERENCES articles (row),
-  start INTEGER NOT NULL, end INTEGER NOT NULL, sentences TEXT NOT NULL DEFAULT '[]', vectors BLOB NOT NULL DEFAULT x''
-);
-CREATE INDEX IF NOT EXISTS passages_article ON passages (article);
--- "terms" holds those of words of other than Latin letters, which the tokenizer cannot cut itself; with vowel signs
--- counted as letters it keeps them whole.
-CREATE VIRTUAL TABLE IF NOT EXISTS passages_text USING fts5 (
-  title, text, terms, tokenize="porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
-);
-CREATE TABLE IF NOT EXISTS mentions (
-  article INTEGER NOT NULL REFERENCES articles (row), name TEXT NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL
-);
-CREATE INDEX IF NOT EXISTS mentions_article ON mentions (article);
-"""
+    Mask = NDArray[np.bool_]
+
+#: Sentences on which an approximate index is measured when it is built.
+MEASURED_ON = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """Every file of an index folder."""
+class Part:
+    """A segment that is current.
 
-    folder: Path
+    Attributes:
+        first, last: its first and last row.
+        alive: which of its passages were not removed, None when none was.
+        approximate: for a large one.
+    """
+
+    number: int
+    first: int
+    last: int
+    segment: Segment
+    sha256: str
+    alive: Mask | None = None
+    approximate: vectors.Approximate | None = None
+
+    def passing(self, filters: Filters, articles: NDArray[np.int64] | None = None) -> Mask | None:
+        """Its passages that are there and pass; None for all. `articles` as `Segment.passing` takes them."""
+        passes = self.segment.passing(filters, articles)
+        if self.alive is None or passes is None:
+            return self.alive if passes is None else passes
+        return self.alive & passes
 
     @property
-    def rows(self) -> Path:
-        """SQLite: articles, passages, full text, manifest."""
-        return self.folder / "index.sqlite"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the one process that writes."""
-        return self.folder / "write.lock"
-
-    def vectors(self, generation: int) -> Path:
-        """FAISS: the vectors of one generation."""
-        return self.folder / f"vectors-{generation}.faiss"
-
-
-@dataclass(frozen=True, slots=True)
-class BuildSettings:
-    """What an index was built with; an index is opened only with the same."""
-
-    embedding_model: str
-    dimension: int
-    passage_tokens: int
-    passage_overlap: int
-
-
-@dataclass(frozen=True, slots=True)
-class ArticleRow:
-    """An article as listed: without its text.
-
-    Attributes:
-        repeats: id of the article that this one nearly duplicates, or None.
-    """
-
-    id: str
-    title: str
-    source: str
-    published: date | None
-    url: str | None
-    origin: str
-    passages: int
-    repeats: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierVersion:
-    """An article as it was before a newer version took its place.
-
-    Attributes:
-        content_hash: as `Article.content_hash`.
-        replaced_at: when the newer one was read, ISO 8601, UTC.
-    """
-
-    title: str
-    text: str
-    published: date | None
-    content_hash: str
-    replaced_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPassage:
-    """A passage with what the index keeps beside it.
-
-    Attributes:
-        group: id of the article that speaks for its near-duplicates, its own id without one.
-        vectors: of its sentences, shape (sentences, dimension), rows of length 1 to within a hundredth.
-    """
-
-    passage: Passage
-    group: str
-    vectors: NDArray[np.float32]
+    def left(self) -> int:
+        """Number of passages that are there."""
+        return len(self.segment) if self.alive is None else int(self.alive.sum())
 
 
 class Store:
-    """An index folder, opened for reading or for writing.
-
-    Not safe for use by several threads at once: the caller holds a lock.
-    """
+    """An index folder, opened for reading; see `rag.indexing.contract.Reader`."""
 
     def __init__(self, layout: Layout, connection: sqlite3.Connection, built: BuildSettings | None = None) -> None:
         self.layout = layout
@@ -158,7 +109,8 @@ class Store:
         self._built = built
         self._inode = layout.rows.stat().st_ino
         self._generation = -1
-        self._vectors: Any = None
+        self._tokenizer = fulltext.Tokenizer()
+        self.parts: list[Part] = []
 
     # ---------------------------------------------------------------- opening
 
@@ -177,14 +129,13 @@ class Store:
             raise IndexMissing(
                 f"There is no index in {folder}.", "Run: rag index PATH (or: rag index --sample, for the bundled one)"
             )
-        store = cls(layout, _connect_to_read(layout), built)
+        store = cls(layout, connect_to_read(layout), built)
         try:
-            with store._reading():
-                if not (manifest := store.manifest()):
-                    raise IndexMissing(
-                        f"The index in {folder} is empty: its first run did not finish.", "Run: rag index PATH"
-                    )
-                _compare(manifest, built)
+            if not (manifest := store.manifest()):
+                raise IndexMissing(
+                    f"The index in {folder} is empty: its first run did not finish.", "Run: rag index PATH"
+                )
+            compare(manifest, built, FORMAT)
             store.refresh()
         except BaseException:
             store.close()
@@ -199,45 +150,83 @@ class Store:
         """
         self._follow_swap()
         for attempt in range(20):
-            manifest = self.manifest()
-            generation = int(manifest["generation"])
-            if generation == self._generation:
-                return
+            with self._reading():
+                generation = int(self.manifest()["generation"])
+                if generation == self._generation:
+                    return
+                with row_errors(self.layout):
+                    listed = self._db.execute(
+                        "SELECT number, first, last, passages, sha256, approximate FROM segments ORDER BY first"
+                    ).fetchall()
+                    gone = np.array(self._db.execute("SELECT row FROM removed ORDER BY row").fetchall(), np.int64)
             try:
-                self._vectors = _read_vectors(self.layout.vectors(generation), manifest["vectors_sha256"])
-            except FileNotFoundError:
-                # A writer may have committed and removed this generation since the manifest was read.
+                self.parts = self._opened(listed, gone.reshape(-1))
+            except FileNotFoundError as error:
+                # A writer may have committed and removed a segment since the list was read.
                 if attempt < 19 and int(self.manifest()["generation"]) != generation:
                     continue
-                raise IndexCorrupted(
-                    f"The index's vectors {self.layout.vectors(generation)} are missing.", REBUILD
-                ) from None
+                raise IndexCorrupted(f"The index's vectors {error.filename} are missing.", REBUILD) from None
             self._generation = generation
             return
+
+    def _opened(self, listed: Sequence[Sequence[Any]], gone: NDArray[np.int64]) -> list[Part]:
+        """The segments listed; those that are open already stay so."""
+        there = {part.number: part for part in self.parts}
+        parts = []
+        with row_errors(self.layout):
+            for number, first, last, passages, sha256, measured in listed:
+                if (old := there.get(number)) and old.sha256 == sha256:
+                    segment, approximate = old.segment, old.approximate
+                else:
+                    segment = segments.read_segment(self.layout.segment(number), sha256)
+                    if len(segment) != passages:
+                        raise ValueError(f"segment {number} holds {len(segment)} passages and not {passages}")
+                    approximate = self._approximate(number, json.loads(measured))
+                alive = segment.without(gone[np.searchsorted(gone, first) : np.searchsorted(gone, last, "right")])
+                parts.append(Part(number, first, last, segment, sha256, alive, approximate))
+        return parts
+
+    def _approximate(self, number: int, about: dict[str, Any]) -> vectors.Approximate | None:
+        if not about:
+            return None
+        path = self.layout.approximate(number)
+        if not path.exists():
+            raise FileNotFoundError(2, "missing", str(path))
+        try:
+            return vectors.open_approximate(path, vectors.Measured(**about))
+        except RuntimeError as error:
+            raise IndexCorrupted(f"The index's vectors {path} are damaged.", REBUILD) from error
 
     def _follow_swap(self) -> None:
         """Open the rows anew when a rebuilt index was put in their place."""
         with suppress(OSError):
             if (inode := self.layout.rows.stat().st_ino) != self._inode:
-                with _sqlite_errors(self.layout):
+                with sqlite_errors(self.layout):
                     self._db.close()
-                    self._db = _connect_to_read(self.layout)
-                    _compare(self.manifest(), self._built)
-                self._inode, self._generation = inode, -1
+                    self._db = connect_to_read(self.layout)
+                    compare(self.manifest(), self._built, FORMAT)
+                self._inode, self._generation, self.parts = inode, -1, []
 
     def close(self) -> None:
         """Close the files."""
         self._db.close()
+        self._tokenizer.close()
+        self.parts = []
 
-    # ---------------------------------------------------------------- reading
+    # ---------------------------------------------------------------- articles
+
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return str(self.layout.folder)
 
     def manifest(self) -> dict[str, str]:
-        """What the index was built with, and its current generation; {} before the first commit.
+        """See `Reader.manifest`; "generation" too.
 
         Raises:
             IndexCorrupted: an entry is missing or of another kind.
         """
-        with _row_errors(self.layout):
+        with row_errors(self.layout):
             found = dict(self._db.execute("SELECT key, value FROM manifest"))
             if not found and not self._db.execute("SELECT 1 FROM articles LIMIT 1").fetchone():
                 return {}
@@ -245,259 +234,277 @@ class Store:
                 raise KeyError("generation")
             if found.get("format") == FORMAT:
                 for name in ("generation", "dimension", "passage_tokens", "passage_overlap"):
-                    if not str(found[name]).isdecimal():
+                    if not (str(found[name]).isdecimal() and len(str(found[name])) < 16):
                         raise ValueError(f"{name} is {str(found[name])[:40]!r}")
-                if not all(isinstance(found[name], str) for name in ("embedding_model", "vectors_sha256")):
-                    raise ValueError("embedding_model or vectors_sha256 is no text")
+                if not isinstance(found["embedding_model"], str):
+                    raise ValueError("embedding_model is no text")
             return {str(name): str(value) for name, value in found.items()}
 
     def article(self, article_id: str) -> Article | None:
-        """The article with that id, or None."""
-        with _row_errors(self.layout):
-            row = self._db.execute(
-                "SELECT id, title, text, source, published, url, author, origin, extra FROM articles WHERE id = ?",
-                (article_id,),
+        """See `Reader.article`."""
+        with row_errors(self.layout):
+            row = self._db.execute(f"SELECT {_ARTICLE} FROM articles WHERE id = ?", (article_id,)).fetchone()
+            return article_of(row) if row else None
+
+    def known(self, article_id: str) -> tuple[str, str] | None:
+        """See `Reader.known`."""
+        with row_errors(self.layout):
+            found: tuple[str, str] | None = self._db.execute(
+                "SELECT content_hash, origin FROM articles WHERE id = ?", (article_id,)
             ).fetchone()
-        if row is None:
-            return None
-        with _row_errors(self.layout):
-            return article_of(row)
+            return found
 
     def hashes(self) -> dict[str, tuple[str, str]]:
-        """Content hash and origin by article id."""
-        with _row_errors(self.layout):
+        """See `Reader.hashes`."""
+        with row_errors(self.layout):
             rows = self._db.execute("SELECT id, content_hash, origin FROM articles")
             return {id_: (content_hash, origin) for id_, content_hash, origin in rows}
 
-    def addresses(self) -> dict[str, str]:
-        """Address by article id, of those that have one."""
-        with _row_errors(self.layout):
-            return dict(self._db.execute("SELECT id, url FROM articles WHERE url IS NOT NULL ORDER BY row").fetchall())
+    def siblings(self, article_id: str) -> list[str]:
+        """See `Reader.siblings`."""
+        first, after = f"{article_id}~", f"{article_id}\x7f"  # "~" and what follows it in Unicode
+        with row_errors(self.layout):
+            rows = self._db.execute("SELECT id FROM articles WHERE id >= ? AND id < ? ORDER BY row", (first, after))
+            return [id_ for (id_,) in rows]
+
+    def at_page(self, page: str) -> str | None:
+        """See `Reader.at_page`."""
+        with row_errors(self.layout):
+            found = self._db.execute("SELECT id FROM articles WHERE page = ? ORDER BY row LIMIT 1", (page,)).fetchone()
+            return str(found[0]) if found else None
+
+    def alike(self, bands: Collection[int]) -> list[str]:
+        """See `Reader.alike`."""
+        with row_errors(self.layout):
+            rows = self._db.execute(
+                "SELECT DISTINCT a.id FROM bands b JOIN articles a ON a.row = b.article"
+                f" WHERE b.key IN ({_marks(bands)}) AND a.repeats IS NULL",
+                tuple(bands),
+            )
+            return [id_ for (id_,) in rows]
 
     def versions(self, article_id: str) -> tuple[EarlierVersion, ...]:
-        """The earlier versions of an article, newest first."""
-        with _row_errors(self.layout):
-            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'versions'").fetchone():
-                return ()  # written before versions were kept
+        """See `Reader.versions`."""
+        with row_errors(self.layout):
             rows = self._db.execute(
                 "SELECT title, text, published, content_hash, replaced_at FROM versions WHERE article_id = ?"
                 " ORDER BY row DESC",
                 (article_id,),
             ).fetchall()
-        return tuple(EarlierVersion(r[0], r[1], _date(r[2]), r[3], r[4]) for r in rows)
+            return tuple(EarlierVersion(r[0], r[1], day_of(r[2]), r[3], r[4]) for r in rows)
 
-    def signatures(self) -> Iterator[tuple[str, NDArray[np.uint64]]]:
-        """Article ids with their MinHash signatures, near-duplicates left out."""
-        with _row_errors(self.layout):
-            rows = self._db.execute("SELECT id, signature FROM articles WHERE repeats IS NULL ORDER BY row").fetchall()
-        for id_, signature in rows:
-            with _row_errors(self.layout):
-                values = np.frombuffer(signature, dtype=np.uint64)
-            yield id_, values
+    def repeats_of(self, article_ids: Collection[str]) -> dict[str, tuple[ArticleMeta, ...]]:
+        """See `Reader.repeats_of`."""
+        with row_errors(self.layout):
+            rows = self._db.execute(
+                f"SELECT a.repeats, {META} FROM articles a WHERE a.repeats IN ({_marks(article_ids)})"
+                " ORDER BY a.published, a.row",
+                tuple(article_ids),
+            ).fetchall()
+            found: dict[str, tuple[ArticleMeta, ...]] = {}
+            for group, *meta in rows:
+                found[group] = (*found.get(group, ()), meta_of(meta))
+            return found
+
+    def speaker(self, article_id: str) -> str | None:
+        """See `Reader.speaker`."""
+        with row_errors(self.layout):
+            found = self._db.execute("SELECT repeats FROM articles WHERE id = ?", (article_id,)).fetchone()
+            return str(found[0]) if found and found[0] is not None else None
+
+    def listed(self, wanted: Wanted, most: int = 100, skip: int = 0) -> Listing:
+        """See `Reader.listed`."""
+        with row_errors(self.layout):
+            return listing(self._db, wanted, most, skip)
 
     def article_rows(self) -> list[ArticleRow]:
-        """All articles, newest first, undated last."""
-        with _row_errors(self.layout):
+        """See `Reader.article_rows`."""
+        with row_errors(self.layout):
             rows = self._db.execute(
                 "SELECT id, title, source, published, url, origin, repeats,"
                 " (SELECT count(*) FROM passages WHERE passages.article = articles.row)"
                 " FROM articles ORDER BY published IS NULL, published DESC, id"
             ).fetchall()
-            return [ArticleRow(r[0], r[1], r[2], _date(r[3]), r[4], r[5], r[7], r[6]) for r in rows]
+            return [ArticleRow(r[0], r[1], r[2], day_of(r[3]), r[4], r[5], r[7], r[6]) for r in rows]
+
+    def records(self) -> Iterator[Record]:
+        """See `Reader.records`; nothing may be committed meanwhile."""
+        with row_errors(self.layout):
+            rows = self._db.execute(f"SELECT row, bands, repeats, {_ARTICLE} FROM articles ORDER BY row")
+            for row, bands, repeats, *values in rows:
+                article = article_of(values)
+                own = [
+                    r for (r,) in self._db.execute("SELECT row FROM passages WHERE article = ? ORDER BY row", (row,))
+                ]
+                stored = self.passages(own)
+                yield Record(
+                    article,
+                    [stored[each].passage for each in own],
+                    self._vectors_of(own),
+                    [stored[each].vectors for each in own],
+                    tuple(np.frombuffer(bands, np.int64).tolist()),
+                    repeats,
+                    json.loads(values[-1]).get("version_of"),
+                    self._mentions(row),
+                    tuple(reversed(self.versions(article.id))),
+                )
+
+    def _mentions(self, article: int) -> list[Mention]:
+        rows = self._db.execute("SELECT name, kind, count FROM mentions WHERE article = ? ORDER BY rowid", (article,))
+        return [Mention(*row) for row in rows]
+
+    def _vectors_of(self, rows: Sequence[int]) -> NDArray[np.float32]:
+        if not rows:
+            return np.zeros((0, int(self.manifest()["dimension"])), np.float32)
+        part = next(part for part in self.parts if part.first <= rows[0] <= part.last)
+        return np.asarray(part.segment.vectors[np.searchsorted(part.segment.rows, rows)])
+
+    # ---------------------------------------------------------------- totals
 
     def counts(self) -> tuple[int, int]:
-        """Numbers of articles and passages."""
-        with _row_errors(self.layout):
+        """See `Reader.counts`."""
+        with row_errors(self.layout):
             articles = self._db.execute("SELECT count(*) FROM articles").fetchone()[0]
             return articles, self._db.execute("SELECT count(*) FROM passages").fetchone()[0]
 
+    def sources(self) -> dict[str, int]:
+        """See `Reader.sources`."""
+        with row_errors(self.layout):
+            return dict(self._db.execute("SELECT source, count(*) FROM articles GROUP BY source ORDER BY source"))
+
+    def outlets(self) -> list[tuple[str, str, int]]:
+        """See `Reader.outlets`."""
+        with row_errors(self.layout):
+            return self._db.execute("SELECT source, host, count(*) FROM articles GROUP BY source, host").fetchall()
+
+    def newest(self) -> date | None:
+        """See `Reader.newest`."""
+        with row_errors(self.layout):
+            return day_of(self._db.execute("SELECT max(published) FROM articles").fetchone()[0])
+
     def last_indexed(self) -> str | None:
-        """When an article was last written, ISO 8601 in UTC."""
-        with _row_errors(self.layout):
+        """See `Reader.last_indexed`."""
+        with row_errors(self.layout):
             found: str | None = self._db.execute("SELECT max(indexed_at) FROM articles").fetchone()[0]
         return found
 
+    def size_bytes(self) -> int:
+        """See `Reader.size_bytes`."""
+        return sum(path.stat().st_size for path in self.layout.folder.iterdir() if path.is_file())
+
+    def search_with(self) -> str:
+        """See `Reader.search_with`."""
+        near = [part for part in self.parts if part.approximate]
+        told = [f"exact, {len(self.parts) - len(near)} segments"] if len(near) < len(self.parts) or not near else []
+        for part in near:
+            if part.approximate:
+                about = part.approximate.measured
+                told.append(
+                    f"{about.kind} of {len(part.segment)}, {about.probes} lists read, recall@10 {about.recall:.3f} of"
+                    f" exact search (n {about.queries})"
+                )
+        return "; ".join(told)
+
+    # ---------------------------------------------------------------- passages
+
+    def search_vectors(
+        self, query: NDArray[np.float32], n: int, filters: Filters = NO_FILTERS
+    ) -> list[tuple[int, float]]:
+        """See `Reader.search_vectors`."""
+        found: list[tuple[int, float]] = []
+        articles = self._articles(filters)
+        for part in self.parts:
+            passes = part.passing(filters, articles)
+            at, scores = vectors.search(part.segment.vectors, query, n, passes, part.approximate)
+            found += zip(part.segment.rows[at].tolist(), scores.tolist(), strict=True)
+        return _first(found, n)
+
+    def search_text(self, words: Sequence[str], n: int, filters: Filters = NO_FILTERS) -> list[tuple[int, float]]:
+        """See `Reader.search_text`."""
+        keys = list(dict.fromkeys(filter(None, self._tokenizer.keys(words))))
+        there = [[fulltext.matches(part.segment.postings, key, part.alive) for key in keys] for part in self.parts]
+        total = sum(part.left for part in self.parts)
+        terms = sum(
+            int(part.segment.postings.lengths.sum(where=True if part.alive is None else part.alive, dtype=np.int64))
+            for part in self.parts
+        )
+        holding = [sum(len(each[k].places) for each in there) for k in range(len(keys))]
+        found: list[tuple[int, float]] = []
+        articles = self._articles(filters)
+        for part, words_of in zip(self.parts, there, strict=True):
+            scores = np.zeros(len(part.segment))
+            for word, often in zip(words_of, holding, strict=True):
+                idf = fulltext.weight(total, often)
+                fulltext.add_scores(scores, word, idf, part.segment.postings.lengths, terms / max(1, total))
+            found += _best(part, scores, part.segment.passing(filters, articles), n)
+        return _first(found, n)
+
+    def holding(self, words: Sequence[str], filters: Filters = NO_FILTERS) -> list[int]:
+        """See `Reader.holding`."""
+        keys = self._tokenizer.keys(words)
+        only = self._articles(filters)
+        first: list[int] = []
+        for part in self.parts:
+            passes = part.passing(filters, only)
+            segment = part.segment
+            counts: NDArray[np.int64] = np.zeros(len(segment), np.int64)
+            articles = np.unique(segment.articles if passes is None else segment.articles[passes])
+            for key in keys:
+                places = fulltext.matches(segment.postings, key, passes).places
+                counts[places] += 1
+                articles = np.intersect1d(articles, segment.articles[places])
+            of = np.isin(segment.articles, articles) if passes is None else np.isin(segment.articles, articles) & passes
+            at = np.flatnonzero(of)
+            at = at[np.lexsort((at, -counts[at], segment.articles[at]))]
+            first += segment.rows[at[np.unique(segment.articles[at], return_index=True)[1]]].tolist()
+        return sorted(first)
+
+    def _articles(self, filters: Filters) -> NDArray[np.int64] | None:
+        """Rows of the articles that the filters name; None when they name none."""
+        if filters.articles is None:
+            return None
+        with row_errors(self.layout):
+            named = json.dumps(filters.articles)
+            rows = self._db.execute("SELECT row FROM articles WHERE id IN (SELECT value FROM json_each(?))", (named,))
+            return np.fromiter((row for (row,) in rows), np.int64)
+
     def passages(self, rows: Collection[int]) -> dict[int, StoredPassage]:
-        """Passages by row."""
-        marks = ",".join("?" * len(rows))
-        with _row_errors(self.layout):
+        """See `Reader.passages`."""
+        with row_errors(self.layout):
             found = self._db.execute(
                 "SELECT p.row, substr(a.text, p.start + 1, p.end - p.start), p.start, p.end, p.sentences, p.vectors,"
-                f" coalesce(a.repeats, a.id), {_META}"
-                f" FROM passages p JOIN articles a ON a.row = p.article WHERE p.row IN ({marks})",
+                f" coalesce(a.repeats, a.id), {META}"
+                f" FROM passages p JOIN articles a ON a.row = p.article WHERE p.row IN ({_marks(rows)})",
                 tuple(rows),
             ).fetchall()
             passages = {}
-            for row, text, start, end, sentences, vectors, group, *meta in found:
+            for row, text, start, end, sentences, data, group, *meta in found:
                 cut = tuple(Sentence.from_list(raw) for raw in json.loads(sentences))
-                passage = Passage(_meta(meta), text, start, end, cut)
-                passages[row] = StoredPassage(passage, group, _unpack(vectors, len(cut)))
+                passage = Passage(meta_of(meta), text, start, end, cut)
+                passages[row] = StoredPassage(passage, group, unpack(data, len(cut)))
             if gone := set(rows) - set(passages):
                 raise ValueError(f"passage {min(gone)} has a vector and no row")
             return passages
 
-    def repeats_of(self, article_ids: Collection[str]) -> dict[str, tuple[ArticleMeta, ...]]:
-        """The near-duplicates that each of these articles speaks for."""
-        marks = ",".join("?" * len(article_ids))
-        with _row_errors(self.layout):
-            rows = self._db.execute(
-                f"SELECT a.repeats, {_META} FROM articles a WHERE a.repeats IN ({marks}) ORDER BY a.published, a.row",
-                tuple(article_ids),
-            ).fetchall()
-            found: dict[str, tuple[ArticleMeta, ...]] = {}
-            for group, *meta in rows:
-                found[group] = (*found.get(group, ()), _meta(meta))
-            return found
-
-    def listed(self, wanted: Wanted, most: int = 100, skip: int = 0) -> Listing:
-        """Articles for a person to look through, with counts to narrow them by."""
-        with _row_errors(self.layout):
-            return listing(self._db, wanted, most, skip)
-
-    def outlets(self) -> list[tuple[str, str]]:
-        """Source and address of every article that has an address."""
-        with _row_errors(self.layout):
-            return self._db.execute("SELECT source, url FROM articles WHERE url IS NOT NULL").fetchall()
-
-    def filter_rows(
-        self,
-        sources: Sequence[str],
-        since: date | None,
-        until: date | None,
-        undated: bool = False,
-        articles: Sequence[str] | None = None,
-    ) -> NDArray[np.int64] | None:
-        """Rows of the passages that pass the filters, shape (n,); None when there is no filter.
-
-        Args:
-            sources: as `sources()` spells them.
-            undated: whether undated articles pass a filter by date.
-            articles: ids of the only articles that pass; None for all.
-        """
-        where, values = [], []
-        if articles is not None:
-            where.append("a.id IN (SELECT value FROM json_each(?))")
-            values.append(json.dumps(list(articles)))
-        if sources:
-            where.append(f"a.source IN ({','.join('?' * len(sources))})")
-            values += list(sources)
-        days = []
-        if since:
-            days.append("a.published >= ?")
-            values.append(since.isoformat())
-        if until:
-            days.append("a.published <= ?")
-            values.append(until.isoformat())
-        if days:
-            where.append(f"({' AND '.join(days)}{' OR a.published IS NULL' if undated else ''})")
-        if not where:
-            return None
-        with _row_errors(self.layout):
-            rows = self._db.execute(
-                f"SELECT p.row FROM passages p JOIN articles a ON a.row = p.article WHERE {' AND '.join(where)}", values
-            )
-            return np.fromiter((row for (row,) in rows), dtype=np.int64)
-
-    def sources(self) -> dict[str, int]:
-        """Number of articles by source."""
-        with _row_errors(self.layout):
-            return dict(self._db.execute("SELECT source, count(*) FROM articles GROUP BY source ORDER BY source"))
-
-    def newest(self) -> date | None:
-        """Day of the newest article, None when none is dated."""
-        with _row_errors(self.layout):
-            return _date(self._db.execute("SELECT max(published) FROM articles").fetchone()[0])
-
-    def search_vectors(
-        self, query: NDArray[np.float32], n: int, allowed: NDArray[np.int64] | None
-    ) -> list[tuple[int, float]]:
-        """Passage rows with their cosine in [-1, 1], best first.
-
-        Args:
-            query: shape (dimension,), length 1.
-            allowed: only these rows; None allows all.
-        """
-        import faiss
-
-        if not self._vectors.ntotal:
-            return []
-        parameters = None
-        if allowed is not None:
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBatch(allowed))  # type: ignore[call-arg]
-        scores, rows = self._vectors.search(query[np.newaxis, :], min(n, self._vectors.ntotal), params=parameters)
-        return [(int(row), float(score)) for row, score in zip(rows[0], scores[0], strict=True) if row >= 0]
-
-    def holding(self, terms: Sequence[str], allowed: NDArray[np.int64] | None) -> list[int]:
-        """For each article that holds every term, in title or text, the row of its first passage that holds the most.
-
-        Args:
-            terms: words as the full-text table has them; none asks for all articles.
-            allowed: only these passages; None allows all.
-        """
-        with _sqlite_errors(self.layout):
-            owner = dict(self._db.execute("SELECT row, article FROM passages"))
-            if allowed is not None:
-                owner = {row: owner[row] for row in allowed.tolist() if row in owner}
-            found = dict.fromkeys(owner.values(), 0)
-            counts: dict[int, int] = dict.fromkeys(owner, 0)
-            for term in terms:
-                rows = self._db.execute("SELECT rowid FROM passages_text WHERE passages_text MATCH ?", (f'"{term}"',))
-                here = [row for (row,) in rows if row in owner]
-                for row in here:
-                    counts[row] += 1
-                for article in {owner[row] for row in here}:
-                    found[article] += 1
-        first: dict[int, int] = {}
-        for row in sorted(owner, key=lambda row: (-counts[row], row)):
-            first.setdefault(owner[row], row)
-        return sorted(first[article] for article, n in found.items() if n == len(terms))
-
-    def search_text(self, query: str, n: int, allowed: NDArray[np.int64] | None) -> list[tuple[int, float]]:
-        """Passage rows with their BM25 score (0 and up, higher is better), best first.
-
-        Args:
-            query: an FTS5 expression.
-        """
-        with _row_errors(self.layout):
-            if allowed is None:
-                found = self._db.execute(
-                    f"SELECT rowid, -bm25(passages_text, {TITLE_WEIGHT}, 1, 1)"
-                    " FROM passages_text WHERE passages_text MATCH ?"
-                    f" ORDER BY bm25(passages_text, {TITLE_WEIGHT}, 1, 1), rowid LIMIT ?",
-                    (query, n),
-                ).fetchall()
-                return [(int(row), float(score)) for row, score in found]
-            allowed_rows = set(allowed.tolist())
-            ordered = self._db.execute(
-                f"SELECT rowid, -bm25(passages_text, {TITLE_WEIGHT}, 1, 1)"
-                " FROM passages_text WHERE passages_text MATCH ?"
-                f" ORDER BY bm25(passages_text, {TITLE_WEIGHT}, 1, 1), rowid",
-                (query,),
-            )
-            kept: list[tuple[int, float]] = []
-            for row, score in ordered:
-                if row in allowed_rows:
-                    kept.append((int(row), float(score)))
-                    if len(kept) == n:
-                        break
-            return kept
-
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """One consistent view of the rows."""
-        with _sqlite_errors(self.layout):
+        """One consistent view of the rows; the one that is open already."""
+        if self._db.in_transaction:
+            yield
+            return
+        with sqlite_errors(self.layout):
             self._db.execute("BEGIN")
-            try:
-                yield
-            finally:
-                self._db.execute("ROLLBACK")
+        try:
+            yield
+        finally:
+            self._db.execute("ROLLBACK")
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Rows and vectors of one generation for as long as the block runs."""
+        """Rows and segments of one generation for as long as the block runs."""
         while True:
             self.refresh()
-            with _sqlite_errors(self.layout):
+            with sqlite_errors(self.layout):
                 self._db.execute("BEGIN")
             try:
                 if int(self.manifest()["generation"]) != self._generation:
@@ -508,8 +515,39 @@ class Store:
                 self._db.execute("ROLLBACK")
 
 
+_ARTICLE = "id, title, text, source, published, url, author, origin, extra"
+
+
+def _marks(values: Collection[object]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _first(found: list[tuple[int, float]], n: int) -> list[tuple[int, float]]:
+    return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:n]
+
+
+def _best(part: Part, scores: NDArray[np.float64], passes: Mask | None, n: int) -> list[tuple[int, float]]:
+    """Rows of the n best scores above 0 among those that pass."""
+    at = np.flatnonzero(scores if passes is None else scores * passes)
+    if len(at) > n:
+        least = np.partition(scores[at], len(at) - n)[len(at) - n]
+        at = at[scores[at] >= least]
+    return list(zip(part.segment.rows[at].tolist(), scores[at].tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Added:
+    """An article that waits for its segment."""
+
+    rows: list[int]
+    vectors: NDArray[np.float32]
+    texts: list[tuple[str, str]]
+    source: int
+    day: int
+
+
 class Writer:
-    """The one process that may change an index; use as a context manager.
+    """The one process that may change an index folder; see `rag.indexing.contract.Writer`.
 
     Changes gather in an open transaction until `commit`; leaving without it discards them.
 
@@ -523,9 +561,9 @@ class Writer:
     def __init__(self, folder: Path, built: BuildSettings) -> None:
         self._layout = Layout(folder)
         self._built = built
-        self._removed: list[int] = []
-        self._added: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+        self._added: dict[int, _Added] = {}
         self._lock = ExitStack()
+        self._tokenizer = fulltext.Tokenizer()
 
     def __enter__(self) -> Writer:
         with write_errors(self._layout):
@@ -537,28 +575,25 @@ class Writer:
         return self
 
     def _prepare(self) -> Store:
-        with write_errors(self._layout), _sqlite_errors(self._layout):
+        with write_errors(self._layout), sqlite_errors(self._layout):
             connection = connect(self._layout.rows)
             store = Store(self._layout, connection)
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
+                is_new = not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'manifest'").fetchone()
+                if not is_new and (manifest := store.manifest()):
+                    compare(manifest, self._built, FORMAT)
                 connection.executescript(SCHEMA)
-                _add_columns(connection)
-                manifest = store.manifest()
-                self._generation = int(manifest.get("generation", 0))
-                if manifest:
-                    _compare(manifest, self._built)
+                if store.manifest():
                     store.refresh()
-                    self._vectors = store._vectors
-                else:
-                    self._vectors = _empty_vectors(self._built.dimension)
-                for path in self._layout.folder.glob("vectors-*"):
-                    if path != self._layout.vectors(self._generation):
-                        path.unlink()  # left by a process that died before its commit
+                current = {part.number for part in store.parts}
+                for path, number in self._layout.segment_files().items():
+                    if number not in current:
+                        path.unlink()  # left by a process that died before its commit, or before it removed it
                 connection.execute("BEGIN IMMEDIATE")
             except BaseException:
-                connection.close()
+                store.close()
                 raise
         return store
 
@@ -566,73 +601,64 @@ class Writer:
         with suppress(sqlite3.Error):
             self.store._db.rollback()
         self.store.close()
+        self._tokenizer.close()
         self._lock.close()
 
     @property
+    def beside(self) -> Path:
+        """See `contract.Writer.beside`: the index's own folder."""
+        return self._layout.folder
+
+    @property
     def pending(self) -> int:
-        """Passages added since the last commit."""
-        return sum(len(rows) for rows, _ in self._added)
+        """See `contract.Writer.pending`."""
+        return sum(len(added.rows) for added in self._added.values())
 
     @property
     def committed(self) -> int:
-        """Passages in the last committed generation."""
-        return int(self._vectors.ntotal)
+        """See `contract.Writer.committed`."""
+        return sum(part.left for part in self.store.parts)
 
-    def put(
-        self,
-        article: Article,
-        passages: Sequence[Passage],
-        vectors: NDArray[np.float32],
-        sentence_vectors: Sequence[NDArray[np.float32]],
-        signature: NDArray[np.uint64],
-        repeats: str | None,
-        *,
-        version_of: str | None = None,
-        mentions: Sequence[Mention] = (),
-    ) -> None:
-        """Add an article, or replace the one with its id.
-
-        Args:
-            vectors: shape (len(passages), dimension), rows of length 1.
-            sentence_vectors: for each passage, one row of length 1 for each of its sentences.
-            signature: MinHash of the text.
-            repeats: id of the article that it nearly duplicates.
-            version_of: id of the article whose story it tells with other values.
-            mentions: whom and what it names.
-        """
+    def put(self, record: Record) -> None:
+        """See `contract.Writer.put`."""
+        article = record.article
         self.delete(article.id)
         db = self.store._db
         with write_errors(self._layout):
             published = article.published.isoformat() if article.published else None
-            cursor = db.execute(
-                "INSERT INTO articles (id, origin, title, text, source, published, url, author, content_hash,"
-                " signature, repeats, indexed_at, extra) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    article.id, article.origin, article.title, article.text, article.source, published, article.url,
-                    article.author, article.content_hash, signature.tobytes(), repeats,
-                    datetime.now(UTC).isoformat(timespec="seconds"), _extra(article, version_of),
-                ),
-            )  # fmt: skip
+            values = {
+                "id": article.id, "origin": article.origin, "title": article.title, "source": article.source,
+                "published": published, "url": article.url, "page": same_page(article.url) or None,
+                "host": host_of(article.url or ""), "author": article.author, "content_hash": article.content_hash,
+                "bands": np.array(record.bands, np.int64).tobytes(), "repeats": record.repeats,
+                "indexed_at": _now(), "text": article.text, "extra": extra_of(article, record.version_of),
+            }  # fmt: skip
+            names = f"({', '.join(values)}) VALUES ({_marks(values)})"
+            owner = int(db.execute(f"INSERT INTO articles {names}", tuple(values.values())).lastrowid or 0)
+            db.executemany("INSERT OR IGNORE INTO bands VALUES (?, ?)", [(key, owner) for key in record.bands])
             db.executemany(
                 "INSERT INTO mentions (article, name, kind, count) VALUES (?, ?, ?, ?)",
-                [(cursor.lastrowid, each.name, each.kind, each.count) for each in mentions],
+                [(owner, each.name, each.kind, each.count) for each in record.mentions],
             )
-            rows: list[int] = []
-            for passage, parts in zip(passages, sentence_vectors, strict=True):
+            added = _Added([], record.vectors, [], source_key(article.source), _ordinal(article.published))
+            for passage, parts in zip(record.passages, record.sentence_vectors, strict=True):
                 cut = json.dumps([s.to_list() for s in passage.sentences], ensure_ascii=False)
-                position = (cursor.lastrowid, passage.start, passage.end, cut, _pack(parts))
-                added = db.execute(
-                    "INSERT INTO passages (article, start, end, sentences, vectors) VALUES (?, ?, ?, ?, ?)", position
+                row = db.execute(
+                    "INSERT INTO passages (article, start, end, sentences, vectors) VALUES (?, ?, ?, ?, ?)",
+                    (owner, passage.start, passage.end, cut, pack(parts)),
+                ).lastrowid
+                # The page's search takes the terms of other scripts apart from the text, since it shows the text.
+                more = search_tokens(f"{article.title}\n{passage.text}")
+                db.execute(
+                    "INSERT INTO passages_text (rowid, title, text, terms) VALUES (?, ?, ?, ?)",
+                    (row, article.title, passage.text, more),
                 )
-                rows.append(int(added.lastrowid or 0))
-                content = (
-                    rows[-1], article.title, passage.text, search_tokens(f"{article.title}\n{passage.text}"),
-                )  # fmt: skip
-                db.execute("INSERT INTO passages_text (rowid, title, text, terms) VALUES (?, ?, ?, ?)", content)
-        self._added.append((np.array(rows, dtype=np.int64), vectors))
+                added.rows.append(int(row or 0))
+                added.texts.append((article.title, f"{passage.text}\n{more}"))
+        self._added[owner] = added
 
-    def put_version(self, article: Article) -> None:
-        """Keep an article as an earlier version of the one with its id; of many the oldest go."""
+    def put_version(self, article: Article, replaced_at: str | None = None) -> None:
+        """See `contract.Writer.put_version`."""
         db = self.store._db
         with write_errors(self._layout):
             db.execute(
@@ -640,7 +666,7 @@ class Writer:
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     article.id, article.title, article.text, article.published and article.published.isoformat(),
-                    article.content_hash, datetime.now(UTC).isoformat(timespec="seconds"),
+                    article.content_hash, replaced_at or _now(),
                 ),
             )  # fmt: skip
             db.execute(
@@ -650,272 +676,130 @@ class Writer:
             )
 
     def drop_versions(self, article_id: str) -> None:
-        """Forget the earlier versions of an article that is deleted."""
+        """See `contract.Writer.drop_versions`."""
         with write_errors(self._layout):
             self.store._db.execute("DELETE FROM versions WHERE article_id = ?", (article_id,))
 
     def touch(self, article_id: str, origin: str) -> None:
-        """Record that an unchanged article is now read from another place."""
+        """See `contract.Writer.touch`."""
         with write_errors(self._layout):
             self.store._db.execute("UPDATE articles SET origin = ? WHERE id = ?", (origin, article_id))
 
     def set_repeats(self, article_id: str, repeats: str | None) -> None:
-        """Record which article this one nearly duplicates."""
+        """See `contract.Writer.set_repeats`."""
         with write_errors(self._layout):
             self.store._db.execute("UPDATE articles SET repeats = ? WHERE id = ?", (repeats, article_id))
 
     def repeated_by(self, article_id: str) -> list[str]:
-        """Ids of the articles that nearly duplicate this one."""
+        """See `contract.Writer.repeated_by`."""
         rows = self.store._db.execute("SELECT id FROM articles WHERE repeats = ? ORDER BY row", (article_id,))
         return [id_ for (id_,) in rows]
 
     def delete(self, article_id: str) -> None:
-        """Remove an article and its passages; no error when there is none."""
+        """See `contract.Writer.delete`."""
         db = self.store._db
         with write_errors(self._layout):
-            row = db.execute("SELECT row FROM articles WHERE id = ?", (article_id,)).fetchone()
-            if row is None:
+            found = db.execute("SELECT row, bands FROM articles WHERE id = ?", (article_id,)).fetchone()
+            if found is None:
                 return
-            rows = [passage for (passage,) in db.execute("SELECT row FROM passages WHERE article = ?", row)]
-            db.executemany("DELETE FROM passages_text WHERE rowid = ?", [(passage,) for passage in rows])
-            db.execute("DELETE FROM passages WHERE article = ?", row)
-            db.execute("DELETE FROM mentions WHERE article = ?", row)
-            db.execute("DELETE FROM articles WHERE row = ?", row)
-        self._removed += rows
+            row, bands = found
+            if self._added.pop(row, None) is None:
+                db.execute("INSERT OR IGNORE INTO removed SELECT row FROM passages WHERE article = ?", (row,))
+            keys = np.frombuffer(bands, np.int64).tolist()
+            db.executemany("DELETE FROM bands WHERE key = ? AND article = ?", [(key, row) for key in keys])
+            db.execute("DELETE FROM passages_text WHERE rowid IN (SELECT row FROM passages WHERE article = ?)", (row,))
+            db.execute("DELETE FROM passages WHERE article = ?", (row,))
+            db.execute("DELETE FROM mentions WHERE article = ?", (row,))
+            db.execute("DELETE FROM articles WHERE row = ?", (row,))
 
     def commit(self) -> None:
-        """Make everything so far the current state, at once."""
-        import faiss
+        """Make everything so far the current state, at once; then merge segments that have become many."""
+        waiting, self._added = self._added, {}
+        if any(added.rows for added in waiting.values()):
+            self._write(lambda path: segments.write_segment(path, self._gathered(waiting)), [])
+        else:
+            self._finish(self._next(), [])
+        while run := segments.due([len(p.segment) for p in self.store.parts], [p.left for p in self.store.parts]):
+            self._merge(self.store.parts[run.start : run.stop])
 
-        if self._removed:
-            gone = np.array(self._removed, dtype=np.int64)
-            self._vectors.remove_ids(faiss.IDSelectorBatch(gone))
-            kept = []
-            for rows, vectors in self._added:
-                stays = ~np.isin(rows, gone)
-                kept.append((rows[stays], vectors[stays]))
-            self._added = kept
-        for rows, vectors in self._added:
-            if len(rows):
-                self._vectors.add_with_ids(vectors, rows)
-        self._added, self._removed = [], []
-        data = faiss.serialize_index(self._vectors)
-        previous, self._generation = self._generation, self._generation + 1
-        path = self._layout.vectors(self._generation)
+    def _gathered(self, waiting: dict[int, _Added]) -> Segment:
+        """What was added, as a segment."""
+        kept = {owner: added for owner, added in waiting.items() if added.rows}
+        sizes = [len(added.rows) for added in kept.values()]
+        return Segment(
+            np.concatenate([added.vectors for added in kept.values()]),
+            np.array([row for added in kept.values() for row in added.rows], np.int64),
+            np.repeat(np.array(list(kept), np.int64), sizes),
+            np.repeat(np.array([added.source for added in kept.values()], np.uint64), sizes),
+            np.repeat(np.array([added.day for added in kept.values()], np.int32), sizes),
+            self._tokenizer.postings([text for added in kept.values() for text in added.texts]),
+        )
+
+    def _merge(self, parts: Sequence[Part]) -> None:
+        """Put one segment in the place of several."""
+        for part in parts:
+            # Damage must not be written on under a new checksum.
+            segments.read_segment(self._layout.segment(part.number), part.sha256, check=True)
+        if any(part.left for part in parts):
+            self._write(lambda path: segments.merge(path, [p.segment for p in parts], [p.alive for p in parts]), parts)
+        else:
+            self._finish(self._next(), parts)
+
+    def _next(self) -> int:
+        return self.store._generation + 1 if self.store._generation >= 0 else 1
+
+    def _write(self, write: Any, old: Sequence[Part]) -> None:
+        """Write a new segment in the place of old ones, and make it current."""
+        number = self._next()
         with write_errors(self._layout):
-            with path.open("wb") as file:
-                file.write(data.data)
-                file.flush()
-                os.fsync(file.fileno())
+            sha256 = write(self._layout.segment(number))
+            segment = segments.read_segment(self._layout.segment(number), sha256, check=False)
+            about: dict[str, Any] = {}
+            if len(segment) >= vectors.APPROXIMATE:
+                asked = self._sentences(segment)
+                about = vectors.build_approximate(self._layout.approximate(number), segment.vectors, asked).to_dict()
+            self.store._db.execute(
+                "INSERT INTO segments (number, first, last, passages, sha256, approximate) VALUES (?, ?, ?, ?, ?, ?)",
+                (number, int(segment.rows[0]), int(segment.rows[-1]), len(segment), sha256, json.dumps(about)),
+            )
+            self._finish(number, old)
+
+    def _sentences(self, segment: Segment) -> NDArray[np.float32]:
+        """Vectors of sentences of its passages, as what is nearest to questions."""
+        draw = np.random.default_rng(2)
+        rows = draw.choice(segment.rows, min(len(segment), MEASURED_ON), replace=False).tolist()
+        found = [stored.vectors for stored in self.store.passages(rows).values() if len(stored.vectors)]
+        if not found:
+            return np.asarray(segment.vectors[np.searchsorted(segment.rows, np.sort(rows))])
+        one = np.array([each[draw.integers(len(each))] for each in found], np.float32)
+        scaled: NDArray[np.float32] = one / np.maximum(np.linalg.norm(one, axis=1, keepdims=True), 1e-9)
+        return scaled
+
+    def _finish(self, generation: int, old: Sequence[Part]) -> None:
+        """Commit, under the number of a new generation, without the old segments."""
+        db = self.store._db
+        with write_errors(self._layout):
+            for part in old:
+                db.execute("DELETE FROM segments WHERE number = ?", (part.number,))
+                db.execute("DELETE FROM removed WHERE row BETWEEN ? AND ?", (part.first, part.last))
             sync_folder(self._layout.folder)
             manifest = {
                 "format": FORMAT,
-                "generation": str(self._generation),
-                "vectors_sha256": hashlib.sha256(data.data).hexdigest(),
+                "generation": str(generation),
                 **{name: str(getattr(self._built, name)) for name in BuildSettings.__slots__},
             }
-            self.store._db.executemany(
-                "INSERT OR REPLACE INTO manifest (key, value) VALUES (?, ?)",
-                manifest.items(),
-            )
-            self.store._db.execute("COMMIT")
-            self._layout.vectors(previous).unlink(missing_ok=True)
-            self.store._db.execute("BEGIN IMMEDIATE")
+            db.executemany("INSERT OR REPLACE INTO manifest (key, value) VALUES (?, ?)", manifest.items())
+            db.execute("COMMIT")
+            self.store.refresh()
+            for part in old:
+                self._layout.segment(part.number).unlink()
+                self._layout.approximate(part.number).unlink(missing_ok=True)
+            db.execute("BEGIN IMMEDIATE")
 
 
-def article_of(row: Sequence[Any]) -> Article:
-    """An article from its id, title, text, source, day, address, author, origin and extra.
-
-    Raises:
-        ValueError, TypeError, AttributeError: one of them cannot be.
-    """
-    id_, title, text, source, published, url, author, origin, extra = row
-    more = json.loads(extra)
-    return Article(
-        id_, title, text, source, _date(published), url, author, origin,
-        language=more.get("language", ""),
-        dated_by=more.get("dated_by", ""),
-        spans=tuple(Span(*raw) for raw in more.get("spans", ())),
-        pages=tuple(more.get("pages", ())),
-        notes=tuple(more.get("notes", ())),
-        corrected=more.get("corrected", ""),
-    )  # fmt: skip
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-#: Columns of `ArticleMeta` in SQL, for a table of articles called "a"; `_meta` reads them.
-_META = "a.id, a.title, a.source, a.published, a.url, a.author, a.extra"
-
-
-def _meta(row: Sequence[Any]) -> ArticleMeta:
-    id_, title, source, published, url, author, extra = row
-    more = json.loads(extra)
-    return ArticleMeta(
-        id_, title, source, _date(published), url, author, more.get("language", ""), more.get("corrected", ""),
-        tuple(more.get("pages", ())),
-    )  # fmt: skip
-
-
-def _extra(article: Article, version_of: str | None) -> str:
-    """What has no column of its own, as JSON; what is empty is left out."""
-    values = {
-        "version_of": version_of,
-        "words": count_words(article.text),
-        "language": article.language,
-        "dated_by": article.dated_by,
-        "spans": [[span.start, span.end, span.role] for span in article.spans],
-        "pages": list(article.pages),
-        "notes": list(article.notes),
-        "corrected": article.corrected,
-    }
-    return json.dumps({name: value for name, value in values.items() if value}, ensure_ascii=False)
-
-
-def _pack(vectors: NDArray[np.float32]) -> bytes:
-    """Unit rows as bytes: 8 bits a number, since a sentence's cosine to a query needs no more."""
-    return np.round(vectors * 127).astype(np.int8).tobytes()
-
-
-def _unpack(data: bytes, rows: int) -> NDArray[np.float32]:
-    flat = np.frombuffer(data, dtype=np.int8).astype(np.float32) / np.float32(127)
-    return flat.reshape(rows, -1) if rows and len(flat) else np.zeros((rows, 0), dtype=np.float32)
-
-
-def _add_columns(connection: sqlite3.Connection) -> None:
-    """Give the tables of an index of the first format what the second added, so that it can be rebuilt."""
-    for table, column, kind in (
-        ("articles", "extra", "TEXT NOT NULL DEFAULT '{}'"),
-        ("passages", "sentences", "TEXT NOT NULL DEFAULT '[]'"),
-        ("passages", "vectors", "BLOB NOT NULL DEFAULT x''"),
-    ):
-        if column not in {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}:
-            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-
-
-def _connect_to_read(layout: Layout) -> sqlite3.Connection:
-    """A connection for reading; where nothing can be written (a read-only disk), one that needs no other files.
-
-    Raises:
-        IndexCorrupted: it cannot be opened.
-    """
-    connection = connect(layout.rows)
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        return connection
-    except sqlite3.OperationalError as error:
-        connection.close()
-        log = Path(f"{layout.rows}-wal")
-        if not os.access(layout.rows, os.R_OK):
-            raise IndexCorrupted(f"The index {layout.rows} may not be read.", "Check its permissions.") from error
-        if os.access(layout.folder, os.W_OK) or (log.exists() and log.stat().st_size):
-            raise IndexCorrupted(f"The index {layout.rows} cannot be opened: {error}.", REBUILD) from error
-        address = f"{layout.rows.resolve().as_uri()}?mode=ro&immutable=1"
-        return sqlite3.connect(address, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
-    except sqlite3.DatabaseError:
-        return connection  # whoever reads it says what is wrong
-
-
-def _compare(manifest: dict[str, str], built: BuildSettings | None) -> None:
-    if manifest.get("format") != FORMAT:
-        raise IndexMismatch(
-            f"The index has format {manifest.get('format')}, this version reads format {FORMAT}.", REBUILD
-        )
-    for name in BuildSettings.__slots__ if built else ():
-        if manifest[name] != (wanted := str(getattr(built, name))):
-            raise IndexMismatch(
-                f"The index was built with {name} {manifest[name]}, but the settings say {wanted}.",
-                f"{REBUILD} (or set DATELINE_{name.upper()}={manifest[name]}).",
-            )
-
-
-def _empty_vectors(dimension: int) -> Any:
-    import faiss
-
-    return faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
-
-
-def _read_vectors(path: Path, sha256: str) -> Any:
-    import faiss
-
-    data = np.fromfile(path, dtype=np.uint8)
-    if hashlib.sha256(data.data).hexdigest() != sha256:
-        raise IndexCorrupted(f"The index's vectors {path} are damaged: their checksum differs.", REBUILD)
-    try:
-        return faiss.deserialize_index(data)
-    except RuntimeError as error:
-        raise IndexCorrupted(f"The index's vectors {path} are damaged.", REBUILD) from error
-
-
-def sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _date(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
-
-
-@contextmanager
-def write_lock(layout: Layout) -> Iterator[None]:
-    """Held by the one process that changes an index; the folder is there.
-
-    Raises:
-        IndexBusy: another process holds it.
-        IndexWriteError: it cannot be taken.
-    """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(layout.lock, timeout=0)
-    with write_errors(layout):
-        try:
-            lock.acquire()
-        except Timeout:
-            raise IndexBusy(
-                f"Another process is writing to the index in {layout.folder}.",
-                "Wait for it to finish, or name another folder with --index.",
-            ) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _sqlite_errors(layout: Layout) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-            raise IndexBusy(f"The index in {layout.folder} is locked.", "Try again in a moment.") from error
-        raise IndexCorrupted(f"The index {layout.rows} is damaged: {error}.", REBUILD) from error
-
-
-@contextmanager
-def _row_errors(layout: Layout) -> Iterator[None]:
-    """As `_sqlite_errors`, where rows are read and what they hold is made into values: it may be anything."""
-    try:
-        with _sqlite_errors(layout):
-            yield
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        said = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise IndexCorrupted(f"The index {layout.rows} holds what cannot be: {said}.", REBUILD) from error
-
-
-@contextmanager
-def write_errors(layout: Layout) -> Iterator[None]:
-    hint = "The previous index is unchanged. Free some space or name another folder with --index, then run it again."
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise IndexWriteError(f"The index in {layout.folder} could not be written: {reason}.", hint) from error
-    except sqlite3.OperationalError as error:
-        if "malformed" in str(error):
-            raise
-        raise IndexWriteError(f"The index in {layout.folder} could not be written: {error}.", hint) from error
+def _ordinal(day: date | None) -> int:
+    return day.toordinal() if day else 0

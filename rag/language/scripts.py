@@ -25,6 +25,8 @@ _STEMMERS = {
 }  # fmt: skip
 _ARABIC = str.maketrans({"ٱ": "ا", "ى": "ي", "ی": "ي", "ة": "ه", "ک": "ك", "ـ": None})
 _ARABIC_ARTICLE = re.compile(r"^(?:[وفبك]?ال|لل)(?=..)")
+#: Letters below U+0250 are Latin but for the micro sign, a Greek letter; general punctuation and currencies are none.
+_OTHER = re.compile("[^\x00-\u00b4\u00b6-\u024f\u2000-\u206f\u20a0-\u20cf]")
 _HEBREW_PREFIX = re.compile(r"^[ובהלמשכ](?=...)")
 
 
@@ -42,6 +44,8 @@ def search_tokens(text: str) -> str:
     """
     from rag.language.words import words
 
+    if not _OTHER.search(text):
+        return ""
     return " ".join(term for word in words(text) if not plain(word) for term in terms(word))
 
 

@@ -19,7 +19,8 @@ from rag.errors import IndexMissing, InputError, ModelError, RagError
 from rag.indexing.build import IndexReport, IndexStatus, build_index, correct_article, delete_articles
 from rag.indexing.identity import alike
 from rag.indexing.overrides import Override, Overrides
-from rag.indexing.store import ArticleRow, EarlierVersion, Store
+from rag.indexing.contract import ArticleRow, EarlierVersion
+from rag.indexing.opening import open_index
 from rag.indexing.watch import WatchList, in_words, refresh
 from rag.models.catalogue import ModelInfo, list_models, settle
 from rag.models.embedder import LazyEmbedder, open_embedder
@@ -425,7 +426,7 @@ class Desk:
 def _open(settings: Settings) -> Retriever:
     """The index, an empty one where there is none; its embedding model is loaded when it is first used."""
     try:
-        with closing(Store.open(settings.index_dir)) as store:
+        with closing(open_index(settings)) as store:
             dimension = int(store.manifest()["dimension"])
     except IndexMissing:
         embedder = open_embedder(settings.embedding_model, settings.cache_dir)

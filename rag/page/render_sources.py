@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from rag.indexing.listing import Listed, Listing, Wanted
-from rag.indexing.store import EarlierVersion
+from rag.indexing.contract import EarlierVersion
 from rag.indexing.watch import Watched
 from rag.page.collections import Collection
 from rag.page.desk import About

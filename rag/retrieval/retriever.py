@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from rag.articles.outlets import same_outlet
 from rag.errors import InputError
 from rag.indexing.build import IndexStatus, build_settings, status_of
+from rag.indexing.contract import ArticleRow, EarlierVersion, Filters, Reader, StoredPassage
 from rag.indexing.listing import Listing, Wanted
-from rag.indexing.store import ArticleRow, EarlierVersion, Store, StoredPassage
+from rag.indexing.opening import open_index
 from rag.language.scripts import plain, terms
 from rag.language.words import STOP_WORDS, words
 from rag.models.embedder import Embedder, open_embedder
@@ -86,7 +87,7 @@ class Retriever:
         reranker: reads the first passages again; None for none.
     """
 
-    def __init__(self, store: Store, embedder: Embedder, settings: Settings, reranker: Reranker | None = None) -> None:
+    def __init__(self, store: Reader, embedder: Embedder, settings: Settings, reranker: Reranker | None = None) -> None:
         self._store = store
         self._lock = RLock()
         self.embedder = embedder
@@ -110,9 +111,9 @@ class Retriever:
         settings = settings or Settings.load()
         if path is not None:
             settings = replace(settings, index_dir=Path(path))
-        Store.open(settings.index_dir).close()  # fails at once, before a model is loaded
+        open_index(settings).close()  # fails at once, before a model is loaded
         embedder = embedder or open_embedder(settings.embedding_model, settings.cache_dir)
-        store = Store.open(settings.index_dir, build_settings(embedder, settings))
+        store = open_index(settings, build_settings(embedder, settings))
         return cls(store, embedder, settings, open_reranker(settings.reranker))
 
     def search(
@@ -162,12 +163,10 @@ class Retriever:
         if vector is None:
             vector = self.embedder.encode([query.text], kind="query")[0]
         with self._lock, self._store.snapshot():
-            allowed = self._allowed(query)
-            if allowed is not None and not len(allowed):
-                return []
+            filters = self._filters(query)
             rankings = {
-                "dense": self._store.search_vectors(vector, DEPTH, allowed),
-                "bm25": self._store.search_text(match_expression(query.text), DEPTH, allowed),
+                "dense": self._store.search_vectors(vector, DEPTH, filters),
+                "bm25": self._store.search_text(search_words(query.text), DEPTH, filters),
             }
             fused = fuse({name: [row for row, _ in found] for name, found in rankings.items()})
             passages, chosen = self._first(fused, query)
@@ -247,7 +246,7 @@ class Retriever:
     def repeated(self, article_id: str) -> tuple[ArticleMeta, ...]:
         """The other articles that tell the same in nearly the same words."""
         with self._lock:
-            speaks = next((row.repeats for row in self._store.article_rows() if row.id == article_id), None)
+            speaks = self._store.speaker(article_id)
             group = speaks or article_id
             also = self._store.repeats_of([group]).get(group, ())
             first = self._store.article(group) if speaks else None
@@ -286,8 +285,7 @@ class Retriever:
             terms: see `Store.holding`.
         """
         with self._lock, self._store.snapshot():
-            allowed = self._allowed(query)
-            stored = self._store.passages(self._store.holding(terms, allowed))
+            stored = self._store.passages(self._store.holding(terms, self._filters(query)))
         passages = [each.passage for each in stored.values()]
         passages.sort(key=lambda p: (str(p.article.published or ""), p.article.id), reverse=True)
         return [Hit(passage, 1 / rank, rank) for rank, passage in enumerate(passages, 1)]
@@ -302,11 +300,8 @@ class Retriever:
         with self._lock:
             return self._store.newest()
 
-    def _allowed(self, query: Query) -> NDArray[np.int64] | None:
-        """Rows of the passages that pass the query's filters; None when it has none."""
-        return self._store.filter_rows(
-            self._sources(query.sources), query.since, query.until, query.undated, query.articles
-        )
+    def _filters(self, query: Query) -> Filters:
+        return Filters(tuple(self._sources(query.sources)), query.since, query.until, query.undated, query.articles)
 
     def _sources(self, wanted: Sequence[str]) -> list[str]:
         """Outlets as the index spells them, for names without regard to case, and for hosts.
@@ -332,9 +327,9 @@ class Retriever:
         """The outlets that a host, or another spelling, names: those most of whose articles it fits."""
         fits: Counter[str] = Counter()
         every: Counter[str] = Counter()
-        for row in self._store.article_rows():
-            every[row.source] += 1
-            fits[row.source] += same_outlet(asked, row.source, row.url)
+        for source, host, times in self._store.outlets():
+            every[source] += times
+            fits[source] += times * same_outlet(asked, source, host)
         return [source for source, times in fits.items() if source and 2 * times > every[source]]
 
 
@@ -387,12 +382,12 @@ def _nearness(asked: date, published: date | None) -> float:
     return 1.0 + NEAR_WEIGHT * math.exp(-abs((asked - published).days) / NEAR_DAYS)
 
 
-def match_expression(question: str) -> str:
-    """The question as an FTS5 expression: its content words, each quoted, joined by OR.
+def search_words(question: str) -> list[str]:
+    """The question's content words as BM25 looks for them.
 
     A word of other than Latin letters stands for the terms that the index has of it, see `rag.language.scripts`.
     """
     tokens = words(question)[:200]
     kept = [token for token in tokens if token not in STOP_WORDS] or tokens
     found = [term for token in kept for term in ((token,) if plain(token) else terms(token))]
-    return " OR ".join(f'"{term}"' for term in dict.fromkeys(found))
+    return list(dict.fromkeys(found))
