@@ -107,9 +107,7 @@ def memory() -> str:
 def spread(name: str, walls: list[float], processors: list[float]) -> str:
     """Median and 95th percentile in milliseconds."""
     w, p = np.percentile(walls, [50, 95]) * 1000, np.percentile(processors, [50, 95]) * 1000
-    return (
-        f"{name}: p50 {w[0]:.1f} ms, p95 {w[1]:.1f} ms; processor p50 {p[0]:.1f}, p95 {p[1]:.1f} (n {len(walls)})"
-    )
+    return f"{name}: p50 {w[0]:.1f} ms, p95 {w[1]:.1f} ms; processor p50 {p[0]:.1f}, p95 {p[1]:.1f} (n {len(walls)})"
 
 
 def search(folder: Path, questions: list[str], asked: np.ndarray, embedder: Any, settings: Settings) -> None:
@@ -183,7 +181,7 @@ def table(folder: Path, asked: np.ndarray) -> None:
     for count in (50_000, 100_000, 250_000, len(rows)):
         some = rows[:count]
         exact = vectors.nearest(some, asked, 10)
-        wall, processor, _ = timed(lambda some=some: [some @ q for q in asked])
+        _, processor, _ = timed(lambda some=some: [some @ q for q in asked])
         print(f"| {count} | exact | – | 1.000 | {processor / len(asked) * 1000:.1f} | – |", flush=True)
         for kind in ("IVF1024,SQ8", "IVF2048,SQ8", "IVF1024,PQ64", "HNSW32,SQ8"):
             if kind.startswith("HNSW") and count > 100_000:
@@ -195,7 +193,7 @@ def table(folder: Path, asked: np.ndarray) -> None:
             for effort in (8, 16, 32, 64, 128) if name == "nprobe" else (64, 128, 256):
                 how = (faiss.SearchParametersIVF(nprobe=effort) if name == "nprobe"
                        else faiss.SearchParametersHNSW(efSearch=effort))  # fmt: skip
-                wall, processor, found = timed(
+                _, processor, found = timed(
                     lambda i=index, how=how: [i.search(q[np.newaxis], 30, params=how)[1][0] for q in asked]
                 )
                 again = [at[np.argsort(-(some[at] @ q))[:10]]

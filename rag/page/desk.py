@@ -17,10 +17,10 @@ from rag.answering.bot import Bot
 from rag.articles import load
 from rag.errors import IndexMissing, InputError, ModelError, RagError
 from rag.indexing.build import IndexReport, IndexStatus, build_index, correct_article, delete_articles
-from rag.indexing.identity import alike
-from rag.indexing.overrides import Override, Overrides
 from rag.indexing.contract import ArticleRow, EarlierVersion
+from rag.indexing.identity import alike
 from rag.indexing.opening import open_index
+from rag.indexing.overrides import Override, Overrides
 from rag.indexing.watch import WatchList, in_words, refresh
 from rag.models.catalogue import ModelInfo, list_models, settle
 from rag.models.embedder import LazyEmbedder, open_embedder

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from rag.indexing.listing import Listed, Listing, Wanted
 from rag.indexing.contract import EarlierVersion
+from rag.indexing.listing import Listed, Listing, Wanted
 from rag.indexing.watch import Watched
 from rag.page.collections import Collection
 from rag.page.desk import About
