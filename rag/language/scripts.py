@@ -25,8 +25,9 @@ _STEMMERS = {
 }  # fmt: skip
 _ARABIC = str.maketrans({"ٱ": "ا", "ى": "ي", "ی": "ي", "ة": "ه", "ک": "ك", "ـ": None})
 _ARABIC_ARTICLE = re.compile(r"^(?:[وفبك]?ال|لل)(?=..)")
-#: Letters below U+0250 are Latin but for the micro sign, a Greek letter; general punctuation and currencies are none.
-_OTHER = re.compile("[^\x00-\u00b4\u00b6-\u024f\u2000-\u206f\u20a0-\u20cf]")
+#: What may be of another script. Letters below U+0250 are Latin but for the micro sign (Greek) and one that is folded
+#: to two characters; general punctuation and currencies are no letters.
+_OTHER = re.compile("[^\x00-\u00b4\u00b6-\u0148\u014a-\u024f\u2000-\u206f\u20a0-\u20cf]")
 _HEBREW_PREFIX = re.compile(r"^[ובהלמשכ](?=...)")
 
 
