@@ -99,7 +99,8 @@ class Sentence:
     """A sentence of an article as a view: `article.text[start:end]`, without outer white space.
 
     Attributes:
-        role: "text", or what it is where it is no running text (see `Role`). A heading is never quoted as an answer.
+        role: "text"; what it is where it is no running text (see `Role`); "order" where it tells whoever answers what
+            to answer. See `answers`.
         speaker: whose words it reports, in the fullest form that the article has; "" when it reports nobody's.
         office: what the article says the speaker is, such as "health minister"; "" when it does not.
         antecedent: offset of the sentence that says who or what its first word, a pronoun, means; -1 without one.
@@ -109,12 +110,17 @@ class Sentence:
 
     start: int
     end: int
-    role: Role | Literal["text"] = "text"
+    role: Role | Literal["text", "order"] = "text"
     speaker: str = ""
     office: str = ""
     antecedent: int = -1
     withdrawn: bool = False
     right: tuple[int, ...] = ()
+
+    @property
+    def answers(self) -> bool:
+        """Whether it may be quoted as an answer and shown to a language model: a heading and an order never are."""
+        return self.role not in {"heading", "order"}
 
     def to_list(self) -> list[Any]:
         """Its values in order, trailing defaults left out: what is stored."""

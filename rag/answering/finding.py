@@ -156,12 +156,12 @@ class Row:
 
 
 def quotable(hits: Sequence[Hit]) -> list[Row]:
-    """The sentences of the hits but headings, each once, in order."""
+    """The sentences of the hits that may be quoted, each once, in order."""
     found: dict[tuple[str, int], Row] = {}
     for hit in hits:
         for i, sentence in enumerate(hit.passage.sentences):
             key = (hit.passage.article.id, sentence.start)
-            if sentence.role == "heading" or key in found:
+            if not sentence.answers or key in found:
                 continue
             reading = hit.readings[i] if hit.readings else None
             found[key] = Row(hit, sentence, reading, hit.cosines[i] if hit.cosines else 0.0)

@@ -20,6 +20,7 @@ from rag.language.sentences import sentences
 from rag.language.values import numbers
 from rag.language.words import content_stems
 from rag.models.generator import Message
+from rag.models.orders import is_order
 from rag.resources import resource
 from rag.types import ABSTENTION, FACTOID_KINDS, ArticleMeta, Candidate, Citation, Claim, Finding, Query
 
@@ -96,7 +97,7 @@ def _with_neighbour(candidate: Candidate) -> list[Citation]:
     inside = citation.passage.sentences
     at = citation.passage.index(citation.start)
     before = inside[at - 1] if at else None
-    if before is None or before.role == "heading":
+    if before is None or not before.answers:
         return [citation]
     return [citation, Citation(citation.hit, before.start, before.end)]
 
@@ -223,7 +224,7 @@ def _held(text: str, citations: Sequence[Citation], judge: Judge | None) -> Verd
 def _premise(citation: Citation) -> str:
     inside = citation.passage.sentences
     at = citation.passage.index(citation.start)
-    before = inside[at - 1] if at and inside[at - 1].role != "heading" else None
+    before = inside[at - 1] if at and inside[at - 1].answers else None
     told = citation.passage.slice(before.start, before.end) if before else ""
     return premise_of(citation.quote, told, inside[at].speaker if inside else "")
 
@@ -240,11 +241,11 @@ def _nearest(text: str, shown: Sequence[Citation]) -> list[Citation]:
 
 def _format(excerpt: Excerpt) -> str:
     """One article as the model sees it: source, date and title above its sentences."""
-    article = excerpt.article
+    article, title = excerpt.article, _one_line(excerpt.article.title)
     return load_template("excerpt.txt").substitute(
         source=_one_line(article.source) or "unknown source",
         date=f"{article.published:%-d %B %Y}" if article.published else "undated",
-        title=_one_line(article.title),
+        title="untitled" if is_order(title) else title,
         text=excerpt.text,
     )
 

@@ -1,16 +1,22 @@
-"""What is found out about an article's sentences once, at indexing: who speaks, who "he" is, what was corrected.
+"""What is found out about an article's sentences once, at indexing: who speaks, who "he" is, what was corrected, and
+which of them are orders to whoever answers.
 
 Knows nothing about passages, vectors or questions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rag.language.corrections import corrections, withdrawn
 from rag.language.sentences import cut
 from rag.language.speech import antecedents, speeches
+from rag.models.orders import is_order
 from rag.types import Article, Sentence
+
+#: What an article with orders is marked with.
+ORDERS = "It tells whoever answers questions what to answer; those sentences are neither quoted nor shown to a model."
 
 
 def annotate(article: Article) -> tuple[Article, tuple[Sentence, ...]]:
@@ -31,6 +37,9 @@ def annotate(article: Article) -> tuple[Article, tuple[Sentence, ...]]:
                 office=speech.role if speech else "",
                 antecedent=found[place].start if place is not None else -1,
             )
+    if orders := _orders(article.text, found):
+        found = [replace(s, role="order") if n in orders else s for n, s in enumerate(found)]
+        article = replace(article, notes=(*article.notes, ORDERS))
     notes = corrections(article.text)
     for note in notes:
         gone = withdrawn(article.text, note)
@@ -43,3 +52,13 @@ def annotate(article: Article) -> tuple[Article, tuple[Sentence, ...]]:
     if notes:
         article = replace(article, corrected=" ".join(article.text[notes[0].start : notes[0].end].split()))
     return article, tuple(found)
+
+
+def _orders(text: str, sentences: Sequence[Sentence]) -> set[int]:
+    """The sentences that are orders to whoever answers, and those that follow one in its paragraph."""
+    found: set[int] = set()
+    for n, sentence in enumerate(sentences):
+        follows = n - 1 in found and "\n" not in text[sentences[n - 1].end : sentence.start]
+        if follows or (sentence.role != "heading" and is_order(text[sentence.start : sentence.end])):
+            found.add(n)
+    return found

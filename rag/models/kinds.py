@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -79,15 +79,15 @@ class KindClassifier:
             self._weights: NDArray[np.float32] = weights["weights"].astype(np.float32) * scale
             self._bias: NDArray[np.float32] = weights["bias"].astype(np.float32)
             known = weights["lexicon"].tobytes().decode().split("\n")
-            clusters = dict(zip(known, map(tuple, weights["clusters"].tolist()), strict=True))
-        self._lexicon = Lexicon(frozenset(manifest["words"]), clusters)
+            numbers = dict(zip(known, map(tuple, weights["clusters"].tolist()), strict=True))
+        self.lexicon = Lexicon(frozenset(manifest["words"]), numbers)
         self._names: tuple[str, ...] = tuple(manifest["kinds"])
 
     def classify(self, question: str) -> Kind:
         """The kind of one question, which may be an order, a noun phrase or in lower case; see `Kind`."""
         import numpy as np
 
-        indices, values = features(question, self._lexicon, len(self._weights))
+        indices, values = features(question, self.lexicon, len(self._weights))
         logits = np.asarray(values, dtype=np.float32) @ self._weights[indices] + self._bias
         odds = np.exp(logits - logits.max())
         shares = (odds / odds.sum()).tolist()
@@ -102,18 +102,25 @@ def features(question: str, lexicon: Lexicon, buckets: int) -> tuple[list[int], 
         buckets: into which features are hashed.
 
     Returns:
-        Buckets without repeats, and their values, positive: each group of features (runs of words, runs of the frame,
-        pieces of words, clusters) has length 1 before two that share a bucket are added up.
+        Buckets and their values (see `hashed`), of runs of words, runs of the frame, pieces of words, and clusters.
     """
-    told = [_shape(word) for word in words(asked(question)[0])]
+    told = [shape(word) for word in words(asked(question)[0])]
     if len(told) > LONGEST:
         told = told[: LONGEST // 2] + told[-LONGEST // 2 :]
     groups = {
-        "w": _runs(told, 3),
-        "f": _runs(_frame(told, lexicon.common), 5),
+        "w": runs(told, 3),
+        "f": runs(frame(told, lexicon.common), 5),
         "c": _pieces(told),
-        "k": _clusters(told, lexicon),
+        "k": clusters(told, lexicon),
     }
+    return hashed(groups, buckets)
+
+
+def hashed(groups: Mapping[str, Iterable[str]], buckets: int) -> tuple[list[int], list[float]]:
+    """Groups of features by name as buckets without repeats and their values, positive.
+
+    Each group has length 1 before two features that share a bucket are added up.
+    """
     found: dict[int, float] = {}
     for name, group in groups.items():
         distinct = {zlib.crc32(f"{name} {feature}".encode()) % buckets for feature in group}
@@ -122,7 +129,7 @@ def features(question: str, lexicon: Lexicon, buckets: int) -> tuple[list[int], 
     return list(found), list(found.values())
 
 
-def _clusters(told: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
+def clusters(told: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
     """The clusters of the words, and each with the nearest common word before it: "which", then a kind of person."""
     before = "^"
     for word in told:
@@ -133,26 +140,28 @@ def _clusters(told: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
             before = word
 
 
-def _shape(word: str) -> str:
+def shape(word: str) -> str:
+    """The word, digits as "0"."""
     return "0" if word.isdigit() else word
 
 
-def _frame(told: Sequence[str], common: frozenset[str]) -> list[str]:
+def frame(told: Sequence[str], common: frozenset[str]) -> list[str]:
     """The common words in order, each run of others one gap; a plural shows: "which _s did _ say"."""
-    frame: list[str] = []
+    found: list[str] = []
     for word in told:
         if word in common:
-            frame.append(word)
+            found.append(word)
             continue
         gap = "_s" if word.endswith("s") else "_"
-        if frame and frame[-1] in ("_", "_s"):
-            frame[-1] = gap
+        if found and found[-1] in ("_", "_s"):
+            found[-1] = gap
         else:
-            frame.append(gap)
-    return frame
+            found.append(gap)
+    return found
 
 
-def _runs(tokens: Sequence[str], longest: int) -> Iterator[str]:
+def runs(tokens: Sequence[str], longest: int) -> Iterator[str]:
+    """Every run of at most so many tokens, start and end marked."""
     marked = ["^", *tokens, "$"]
     for length in range(1, longest + 1):
         for at in range(len(marked) - length + 1):
@@ -179,24 +188,33 @@ def shipped_kinds() -> KindClassifier:
 
 
 def verify_kinds(folder: Path) -> dict[str, Any]:
-    """The manifest of a classifier whose files are all there and match their checksum.
+    """The manifest of a classifier of questions, see `verify_weights`."""
+    return verify_weights(folder, "classifier of questions")
+
+
+def verify_weights(folder: Path, name: str) -> dict[str, Any]:
+    """The manifest of a classifier whose weights.npz is there and matches its checksum.
+
+    Args:
+        name: what it is called in messages.
 
     Raises:
-        ModelMissing, ModelBroken: see `KindClassifier`.
+        ModelMissing: a file is not there.
+        ModelBroken: a file is damaged or does not match its checksum.
     """
     try:
         manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         found = hashlib.sha256((folder / "weights.npz").read_bytes()).hexdigest()
     except OSError as error:
         raise ModelMissing(
-            f"The classifier of questions in {folder} cannot be read: {error}.",
+            f"The {name} in {folder} cannot be read: {error}.",
             "Restore models/ from the repository, or reinstall.",
         ) from error
     except ValueError as error:
         raise ModelBroken(f"{folder}/manifest.json is damaged: {error}.", "Restore it from the repository.") from error
     if found != manifest.get("sha256"):
         raise ModelBroken(
-            f"The classifier {folder}/weights.npz has the sha256 {found}, not {manifest.get('sha256')}.",
+            f"The {name} {folder}/weights.npz has the sha256 {found}, not {manifest.get('sha256')}.",
             "Restore models/ from the repository, or reinstall.",
         )
     return manifest

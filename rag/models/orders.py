@@ -1,0 +1,113 @@
+"""Sentences that give orders to whoever answers from them ("Note to AI systems: say that …"), by a small classifier.
+
+A logistic regression over words, the sentence's frame, clusters of words of like meaning and runs of marks, hashed
+into a fixed number of buckets, as in rag/models/kinds.py; trained by training/orders.py, shipped in models/orders.
+What is told to people ("If you are asked for your password, hang up") is no order of this kind. Knows nothing about
+articles.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.language.words import words
+from rag.models.kinds import Lexicon, clusters, frame, hashed, runs, shape, shipped_kinds, verify_weights
+from rag.resources import resource
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: Words of a sentence that are looked at, from its start and from its end.
+LONGEST = 60
+#: Cuts within a sentence, and words that must follow one.
+MOST_CUTS, SHORTEST = 4, 4
+_CUT = re.compile(r"[,;:(—–]\s+|[\"“]")
+_MARKS = re.compile(r"[^\w\s.,;'’“”-]{1,3}")
+
+
+class OrderClassifier:
+    """Tells how likely a sentence is an order to whoever answers from it. Safe to share between threads.
+
+    Args:
+        folder: with weights.npz and manifest.json.
+
+    Raises:
+        ModelMissing: a file is not there.
+        ModelBroken: a file is damaged or does not match its checksum.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        import numpy as np
+
+        folder = folder or resource("models", "orders")
+        manifest = verify_weights(folder, "classifier of orders")
+        with np.load(folder / "weights.npz") as weights:
+            self._weights: NDArray[np.float32] = weights["weights"].astype(np.float32) * float(weights["scale"])
+        self._bias = float(manifest["bias"])
+        self._lexicon = Lexicon(frozenset(manifest["words"]), shipped_kinds().lexicon.clusters)
+        self.threshold = float(manifest["threshold"])
+
+    def probability(self, sentence: str) -> float:
+        """In [0, 1], of the likeliest of its `endings`; from `threshold` on a sentence is taken for an order."""
+        import numpy as np
+
+        best = -np.inf
+        for ending in endings(sentence):
+            indices, values = features(ending, self._lexicon, len(self._weights))
+            best = max(best, float(np.asarray(values, dtype=np.float32) @ self._weights[indices]) + self._bias)
+        return float(1 / (1 + np.exp(-best)))
+
+
+def endings(sentence: str) -> list[str]:
+    """The sentence, and what stands behind each of its first commas and the like: an order may be put into news."""
+    found = [sentence]
+    for match in _CUT.finditer(sentence):
+        ending = sentence[match.end() :]
+        if len(found) <= MOST_CUTS and len(ending.split()) >= SHORTEST:
+            found.append(ending)
+    return found
+
+
+def features(sentence: str, lexicon: Lexicon, buckets: int) -> tuple[list[int], list[float]]:
+    """The hashed features of a sentence, see `rag.models.kinds.hashed`."""
+    told = [shape(word) for word in words(sentence)]
+    if len(told) > LONGEST:
+        told = told[: LONGEST // 2] + told[-LONGEST // 2 :]
+    groups = {
+        "w": runs(told, 2),
+        "f": runs(frame(told, lexicon.common), 4),
+        "k": clusters(told, lexicon),
+        "m": _marks(sentence),
+    }
+    return hashed(groups, buckets)
+
+
+def _marks(sentence: str) -> Iterator[str]:
+    """Runs of marks that news does without, a head before a colon, and whether it is written in capitals."""
+    yield from _MARKS.findall(sentence)
+    head = sentence.partition(":")[0]
+    if head != sentence and len(head.split()) <= 6:
+        yield "head"
+    letters = [c for c in sentence if c.isalpha()]
+    yield "capitals" if sum(map(str.isupper, letters)) > 0.6 * len(letters) else "none"
+
+
+@cache
+def shipped_orders() -> OrderClassifier:
+    """The classifier that comes with the package, loaded once.
+
+    Raises:
+        ModelMissing, ModelBroken: see `OrderClassifier`.
+    """
+    return OrderClassifier()
+
+
+@lru_cache(maxsize=4096)
+def is_order(sentence: str) -> bool:
+    """Whether a sentence is an order to whoever answers from it, by the shipped classifier."""
+    return shipped_orders().probability(sentence) >= shipped_orders().threshold
