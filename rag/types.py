@@ -157,7 +157,7 @@ class Query:
         as_of: the day on which the question is asked: articles near it are preferred; None for no preference.
         undated: whether articles without a day pass a filter by date.
         articles: ids of the only articles to ask; None for all, empty for none.
-        without: what is not to be read out of the question: "times", "outlets".
+        without: what is not to be read out of the question: "times", "outlets", "spelling".
         brief: whether a short answer is wanted.
         kind: what is asked for, of FACTOID_KINDS or OPEN_KINDS; "" while nobody has looked.
         order: "latest" or "earliest" when the question asks for the newest or the oldest, else "".

@@ -105,6 +105,9 @@ def test_what_is_read_out_of_a_question_can_be_switched_off(bot: Bot) -> None:
     neither = bot.ask(text, without=("times", "outlets"))
     assert (neither.query.frame, neither.query.sources, neither.query.understood) == (None, (), ())
     assert Answer.from_dict(neither.to_dict()).query.without == ("times", "outlets")
+    misspelt = "Where was the ceasefier signed?"
+    assert "ceasefire" in bot.ask(misspelt).query.text
+    assert "ceasefier" in bot.ask(misspelt, without=("spelling",)).query.text
 
 
 def test_a_short_answer_is_shorter(bot: Bot) -> None:

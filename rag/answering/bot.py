@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rag.answering.counting import count
 from rag.answering.extracts import Extract, extract
 from rag.answering.finding import find, read, shipped_probability
-from rag.answering.understand import Surroundings, understand
+from rag.answering.understand import SPELLING, Surroundings, understand
 from rag.answering.writing import abstains, claims_of, excerpts, fit, judge_claim, prefix, whole_words
 from rag.errors import ModelCrashed, ModelError
 from rag.language.spelling import corrected, corrections
@@ -201,7 +201,7 @@ class Bot:
 
     def _spelled(self, query: Query) -> Query:
         """The query with its misspelt words put right by what it finds as it is."""
-        if self.reader is None:
+        if self.reader is None or "spelling" in query.without:
             return query
 
         def texts() -> Iterator[str]:
@@ -212,7 +212,7 @@ class Bot:
         if not right:
             return query
         told = ", ".join(f"“{wrong}” as “{word}”" for wrong, word in right.items())
-        line = f"Read {told}; what stands in quotation marks is taken as it is."
+        line = f"{SPELLING}{told}; what stands in quotation marks is taken as it is."
         return replace(query, text=corrected(query.text, right), understood=(*query.understood, line))
 
     def _surroundings(self) -> Surroundings:

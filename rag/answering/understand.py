@@ -14,7 +14,7 @@ from rag.language.time import describe, sources_named, understand_time
 from rag.types import Answer, Query
 
 #: How the lines of `Query.understood` begin that `Query.without` can switch off.
-TIMES, OUTLETS = "Understood: ", "Articles of "
+TIMES, OUTLETS, SPELLING = "Understood: ", "Articles of ", "Read "
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from rag.answering.understand import OUTLETS, TIMES
+from rag.answering.understand import OUTLETS, SPELLING, TIMES
 from rag.models.catalogue import ModelInfo
 from rag.page.collections import Collection
 from rag.page.conversations import Entry, Found
@@ -285,7 +285,8 @@ def _answer(answer: Answer, written: str | None = None) -> str:
 
 def _switch(line: str) -> str:
     """What switches off what was understood, as in `Query.without`; "" for what cannot be."""
-    return "times" if line.startswith(TIMES) else "outlets" if line.startswith(OUTLETS) else ""
+    named = {TIMES: "times", OUTLETS: "outlets", SPELLING: "spelling"}
+    return next((name for start, name in named.items() if line.startswith(start)), "")
 
 
 _Where = tuple[str, int, int]
