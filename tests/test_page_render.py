@@ -158,6 +158,16 @@ def test_versions_stand_side_by_side_with_source_and_date() -> None:
     assert ["Withdrawn" in card.text_content() for card in cards] == [False, False, True]
 
 
+def test_a_quote_within_a_longer_one_is_shown_once() -> None:
+    whole = Citation(TWO, 18, len(TEXT))
+    claims = (Claim(ISLANDS.quote, (ISLANDS,)), Claim(whole.quote, (whole,)), Claim(whole.quote, (whole,)))
+    tree = html.fromstring(render_answer(answer(claims=claims)))
+    assert tree.xpath("//span[@class='dl-words']/text()") == [whole.quote]
+    written = Claim("It has three.", (ISLANDS,), "supported")
+    tree = html.fromstring(render_answer(answer(kind="model", claims=(written,), extracts=claims)))
+    assert tree.text_content().count("3 islands") == 1
+
+
 def test_nothing_of_an_article_or_a_model_becomes_html() -> None:
     meta = ArticleMeta(EVIL, EVIL, EVIL, None, 'https://x.test/"onclick="alert(1)', corrected=EVIL)
     hostile = Hit(Passage(meta, EVIL, 0, len(EVIL)), 1, 1, also=(meta,))

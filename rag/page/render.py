@@ -264,7 +264,7 @@ def _answer(answer: Answer, written: str | None = None) -> str:
     found, blocks = cited(answer), _blocks(answer, writing)
     shown = {_where(group[0]) for version in answer.versions for _, group in _by_number(version.citations)}
     for name in ("first", "then"):
-        blocks[name] = [claim for claim in blocks.get(name, ()) if not _stands_in(claim, shown)]
+        blocks[name] = _each_once(blocks.get(name, ()), shown)
         shown |= {_where(c) for claim in blocks[name] if claim.verdict == "verbatim" for c in claim.citations}
     return _filled(
         "answer.html",
@@ -299,6 +299,19 @@ def _where(citation: Citation) -> _Where:
 def _within(place: _Where, shown: Iterable[_Where]) -> bool:
     """Whether the words stand in what is shown already: each quote is shown once."""
     return any(place[0] == id_ and start <= place[1] and place[2] <= end for id_, start, end in shown)
+
+
+def _each_once(claims: Sequence[Claim], shown: Iterable[_Where]) -> list[Claim]:
+    """The claims without those verbatim ones that stand in what is shown, or in a longer or earlier one of them."""
+    kept = []
+    for n, claim in enumerate(claims):
+        places = {_where(c) for c in claim.citations}
+        others = [o for m, o in enumerate(claims) if m != n and o.verdict == "verbatim"]
+        beside = {_where(c) for o in others for c in o.citations} - places
+        beside |= {_where(c) for o in claims[:n] if o.verdict == "verbatim" for c in o.citations}
+        if not _stands_in(claim, {*shown, *beside}):
+            kept.append(claim)
+    return kept
 
 
 def _stands_in(claim: Claim, shown: Container[_Where]) -> bool:
