@@ -44,11 +44,13 @@ def shoot(url: str) -> None:
             ask(tab, "Who won the World Cup?")
             tab.screenshot(path=DOCS / f"{name}-abstention.png")
             ask(tab, "How long is the border?")
+            tab.locator(".dl-next .dl-example").first.wait_for()
             tab.screenshot(path=DOCS / f"{name}-disagreement.png")
-            tab.get_by_role("tab", name="Articles").click()
-            tab.get_by_role("gridcell").first.wait_for()
-            tab.wait_for_timeout(700)
-            tab.screenshot(path=DOCS / f"{name}-articles.png")
+            for what in ("Articles", "Settings"):
+                tab.get_by_role("tab", name=what).click()
+                tab.locator({"Articles": "#dl-articles table tbody tr", "Settings": ".dl-model"}[what]).first.wait_for()
+                tab.wait_for_timeout(700)
+                tab.screenshot(path=DOCS / f"{name}-{what.lower()}.png")
         tab = browser.new_context(viewport=SIZES["desktop"], color_scheme="dark").new_page()
         _visit(tab, url)
         ask(tab, "How long is the border?").locator(".dl-cite").first.click()
@@ -62,6 +64,7 @@ def _visit(tab: Any, url: str) -> None:
     tab.goto(url)
     tab.locator("#dl-status", has_text="articles").wait_for()
     tab.wait_for_function("() => window.dateline")
+    tab.locator(".dl-example").first.wait_for()  # by then the models are loaded
     tab.wait_for_timeout(700)
 
 
