@@ -42,8 +42,7 @@ class Conversation:
     @property
     def title(self) -> str:
         """Its name, or the first question; at most 60 characters."""
-        first = self.name or (self.answers[0].question if self.answers else "New conversation")
-        return first if len(first) <= 60 else first[:59] + "…"
+        return _title(self.name, [answer.question for answer in self.answers[:1]])
 
     def with_answer(self, answer: Answer) -> Conversation:
         """The conversation with one more answer."""
@@ -198,14 +197,21 @@ class Found:
     around: str
 
 
-@lru_cache(maxsize=2_000)
+@lru_cache(maxsize=5_000)
 def _entry_of(path: Path, _changed: int) -> tuple[Entry, tuple[str, ...]] | None:
-    """How it is listed, and the text of each turn; None of a damaged file."""
-    found = Conversations(path.parent).load(path.stem)
-    if found is None:
+    """How it is listed, and the text of each turn; None of a damaged file. No hit is read, so that many are listed soon."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        turns = tuple(f"{answer['question']}\n{answer.get('text', '')}" for answer in data["answers"])
+        title = _title(str(data.get("name", "")), [answer["question"] for answer in data["answers"][:1]])
+        return Entry(path.stem, title, str(data["started"]), bool(data.get("pinned")), len(turns)), turns
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    entry = Entry(found.id, found.title, found.started, found.pinned, len(found.answers))
-    return entry, tuple(f"{answer.question}\n{answer.text}" for answer in found.answers)
+
+
+def _title(name: str, questions: Iterable[str]) -> str:
+    first = " ".join((name or next(iter(questions), "New conversation")).split())
+    return first if len(first) <= 60 else first[:59] + "…"
 
 
 def _holds(text: str, wanted: list[str]) -> bool:

@@ -43,7 +43,7 @@
       feed().querySelectorAll(".dl-turn").forEach(showVerdict);
       if (message.turns.length) latest(message.at === null ? null : turnAt(message.at));
       else window.scrollTo(0, 0);
-      if (message.lost) say("That conversation is not here: deleted, or somebody else's.");
+      if (message.lost) say("That conversation is not here: deleted, damaged, or somebody else's.");
       if (/^#c=/.test(location.hash)) history.replaceState(history.state, "", location.pathname + location.search);
     } else if (message.op === "welcome") {
       if (feed().querySelector(".dl-welcome")) feed().innerHTML = message.html;

@@ -68,13 +68,14 @@ class SettingsTab:
     @property
     def restored(self) -> list[Any]:
         """The outputs of `arrived`."""
-        return [self.models, self.stored, self.theme, self.keys, self.threads]
+        return [self.models, self.stored, self.theme, self.keys, self.threads, self.looks]
 
     def arrived(self, remembered: dict[str, Any], model: str, person: str | None) -> list[Any]:
         """As a visitor left it."""
         theme = remembered.get("theme") if remembered.get("theme") in {name for _, name in THEMES} else "system"
         threads = self.desk.settings.threads
-        return [self.table(model), self.where(person), theme, bool(remembered.get("keys", True)), threads]
+        return [self.table(model), self.where(person), theme, bool(remembered.get("keys", True)), threads,
+                gr.update(active=not self.desk.fetching.done)]  # fmt: skip
 
     def table(self, model: str) -> str:
         """All models, with what each needs and how well it did."""

@@ -80,7 +80,8 @@ class SideBar:
         found = keeper.load(str(told.get("id", "")) or "-" * 8)
         what, same = told.get("do"), [gr.skip()] * 5
         if found is None:
-            return [gr.skip(), message(op="say", text="That conversation is not here: deleted, or somebody else's."),
+            said = "That conversation is not here: deleted, damaged, or somebody else's."
+            return [gr.skip(), message(op="say", text=said),
                     self.shared.listed(request, conversation.id), *same[3:]]  # fmt: skip
         if what == "open":
             return self._open(found, remembered, request, told.get("turn"))
