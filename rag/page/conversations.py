@@ -199,7 +199,7 @@ class Found:
 
 @lru_cache(maxsize=5_000)
 def _entry_of(path: Path, _changed: int) -> tuple[Entry, tuple[str, ...]] | None:
-    """How it is listed, and the text of each turn; None of a damaged file. No hit is read, so that many are listed soon."""
+    """How it is listed, and the text of each turn; None of a damaged file. No hit is read, which takes long."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         turns = tuple(f"{answer['question']}\n{answer.get('text', '')}" for answer in data["answers"])
