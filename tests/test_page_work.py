@@ -60,6 +60,18 @@ def test_an_answer_is_taken_along(page: str, browser: Any) -> None:  # noqa: F81
         assert clipboard(tab) == f"“{quote}” ({label})"
 
 
+def test_copying_works_without_a_secure_connection(page: str, browser: Any) -> None:  # noqa: F811
+    """As in a house network: there browsers offer pages no clipboard but the old one."""
+    with visiting(browser, page) as tab:
+        tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        tab.evaluate("navigator.clipboard.write = undefined")
+        ask(tab, "Where was the ceasefire signed?")
+        tab.get_by_role("button", name="Copy answer").click()
+        tab.get_by_role("button", name="Copied").wait_for()
+        assert "Doha" in clipboard(tab)
+        assert "<" in clipboard(tab, "text/html")
+
+
 def test_links_open_an_answer_and_an_article_at_its_quote(page: str, browser: Any) -> None:  # noqa: F811
     with visiting(browser, page) as tab:
         tab.context.grant_permissions(["clipboard-read", "clipboard-write"])

@@ -389,7 +389,7 @@ def render_article(article: Article, place: Place, **about: Any) -> str:
 
 
 def render_missing(article_id: str, place: Place) -> str:
-    """Said in the side panel of an article that is no longer in the index."""
+    """Said in the side panel of an article that is no longer in the index; of a damaged link when there is no id."""
     return _filled("missing.html", article_id=article_id, quotes=[text for _, _, text in place.quotes])
 
 

@@ -141,6 +141,20 @@
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
+  // Where the page is no secure context, such as http in a house network, browsers offer the old way only.
+  const copyBySelection = (text, html) => {
+    let done = false;
+    const put = (event) => {
+      event.preventDefault();
+      event.clipboardData.setData("text/plain", text);
+      if (html) event.clipboardData.setData("text/html", html);
+      done = true;
+    };
+    document.addEventListener("copy", put, { once: true });
+    document.execCommand("copy");
+    document.removeEventListener("copy", put);
+    return done;
+  };
   const toClipboard = async (text, html, button, done = "Copied") => {
     const part = (type, value) => ({ [type]: new Blob([value], { type }) });
     let told = done;
@@ -149,7 +163,7 @@
         new ClipboardItem({ ...part("text/plain", text), ...(html && part("text/html", html)) }),
       ]);
     } catch {
-      told = "This browser does not let pages copy";
+      if (!copyBySelection(text, html)) told = "This browser does not let pages copy";
     }
     if (!button || button.matches(".dl-icon, .dl-menu *")) return say(told);
     const before = button.dataset.label ?? (button.dataset.label = button.textContent);

@@ -16,7 +16,6 @@ from rag.page.desk import Desk
 from rag.page.render import (
     Place,
     render_answer,
-    render_error,
     render_list,
     render_missing,
     render_turn,
@@ -121,7 +120,7 @@ class Shared:
         try:
             place = Place.from_json(text)
         except ValueError:
-            return render_error("That link is damaged.")
+            return render_missing("", Place(""))
         article = self.desk.article(place.article_id)
         return (
             article_page(article, place, self.desk.about(article))
