@@ -123,6 +123,11 @@ def test_one_model_at_a_time(settings: Settings, tiny_gguf: Path) -> None:
         written = desk.bot(str(tiny_gguf))
         assert written.generator is not None
         assert desk.bot(str(tiny_gguf)) is written
+        desk.set_threads(1)
+        anew = desk.bot(str(tiny_gguf))
+        assert anew is not written, "another number of threads needs it opened anew"
+        desk.set_threads(1)
+        assert desk.bot(str(tiny_gguf)) is anew
         assert desk.bot().generator is None
         with pytest.raises(ModelMissing):
             desk.bot("no-such-model")

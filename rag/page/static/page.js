@@ -245,6 +245,7 @@
     menu: () => menu(),
     help: () => byId("dl-help").showModal(),
     theme: () => nextTheme(),
+    api: () => document.querySelector("footer .show-api")?.click(), // Gradio's own sheet
     print,
   };
   const ofConversation = {
