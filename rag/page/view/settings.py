@@ -134,6 +134,7 @@ class SettingsTab:
             [
                 ("Articles, and what was made of them to search", str(settings.index_dir)),
                 ("Your conversations", str(self.shared.keeper_of(person).folder)),
+                ("Your collections", str(settings.data_dir / "collections")),
                 ("Verdicts and corrections", str(settings.data_dir / "feedback.jsonl")),
                 ("Fetched models", str(settings.cache_dir / "models")),
                 ("Filters, model, theme and the question being typed", "in this browser"),
