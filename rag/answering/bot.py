@@ -281,9 +281,12 @@ class _Run:
         claims = [claim for each in self.extracts for claim in each.claims]
         return self.answer("extracts" if claims else "abstention", claims, model=EXTRACTS)
 
-    def extracts_hold(self) -> bool:
-        """Whether a sentence is likely enough to answer some part of the question."""
-        return any(each.claims for each in self.extracts)
+    def likely(self) -> bool:
+        """Whether a sentence answers some part of the question as surely as a factoid's must.
+
+        It is what an answer needs of which the judge supports no claim (risk and coverage: eval/README.md).
+        """
+        return any(finding.probability >= self.bot.threshold("entity") for finding in self.findings)
 
     def worth_writing(self) -> bool:
         """Whether the articles may hold an answer at all, so that a model is asked."""
@@ -314,7 +317,7 @@ class _Run:
         claims = [judge_claim(text, sentences, self.bot.judge) for text in claims_of(written)]
         quotes = tuple(claim for each in self.extracts for claim in each.claims)
         unsupported = not any(claim.verdict == "supported" for claim in claims)
-        if abstains(written) or not claims or (unsupported and not self.extracts_hold()):
+        if abstains(written) or not claims or (unsupported and not self.likely()):
             yield self.answer("abstention", extracts=quotes, usage=usage)
             return
         if not self.query.brief:
@@ -323,14 +326,15 @@ class _Run:
 
     def _beside(self, claims: Sequence[Claim]) -> list[Claim]:
         """Sentences of the articles that complete a model's answer to an open question, in at most `ANSWER_WORDS`."""
-        cited = {(c.article.id, c.start) for claim in claims for c in claim.citations}
+        said = {stem for claim in claims for stem in content_stems(claim.text)}
         left = ANSWER_WORDS - sum(len(claim.text.split()) for claim in claims)
         beside = []
         for finding, each in zip(self.findings, self.extracts, strict=True):
             for quote in each.claims if finding.query.kind not in FACTOID_KINDS else ():
-                size = len(quote.text.split())
-                if size <= left and not any((c.article.id, c.start) in cited for c in quote.citations):
+                size, stems = len(quote.text.split()), set(content_stems(quote.text))
+                if size <= left and not stems <= said:
                     beside.append(quote)
+                    said |= stems
                     left -= size
         return beside
 
