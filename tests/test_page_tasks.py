@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from test_app import ROOT, ask, browser, home, question, serving, visiting  # noqa: F401
+from test_page_sources import Feed
 
 WALKS: dict[int, Callable[[Any], None]] = {}
 
@@ -31,7 +35,7 @@ def task(number: int) -> Callable[[Callable[[Any], None]], Callable[[Any], None]
 
 @pytest.fixture(scope="module")
 def page(home: Path, cache_dir: Path) -> Iterator[str]:  # noqa: F811
-    with serving(home, cache_dir) as url:
+    with serving(home, cache_dir, DATELINE_ALLOW_PRIVATE_URLS="true") as url:
         yield url
 
 
@@ -62,6 +66,156 @@ def copied(tab: Any) -> str:
 
 def button(within: Any, name: str) -> Any:
     return within.get_by_role("button", name=name, exact=True)
+
+
+def articles(tab: Any) -> Any:
+    """The list of articles."""
+    tab.get_by_role("tab", name="Articles").click()
+    tab.locator("#dl-sources .dl-table").wait_for()
+    return tab.locator("#dl-sources")
+
+
+@contextmanager
+def feed() -> Iterator[str]:
+    """The address of a feed that has one more entry each time that it is asked."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Feed)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/feed.xml"
+    server.shutdown()
+
+
+def upload(tab: Any, name: str, text: str) -> None:
+    """Drop a file; where its place is folded away it is unfolded, which is no click of the task."""
+    if not tab.get_by_test_id("file-upload").count():
+        tab.get_by_role("tab", name="Articles").evaluate("e => e.click()")
+        tab.get_by_role("button", name="Add articles").evaluate("e => e.click()")
+    file = {"name": name, "mimeType": "text/plain", "buffer": text.encode()}
+    tab.get_by_test_id("file-upload").first.set_input_files([file])
+    tab.locator("#dl-outcome", has_text=name).wait_for()
+
+
+@task(1)
+def add_files(tab: Any) -> None:
+    here = articles(tab)
+    tab.get_by_role("button", name="Add articles").click()
+    upload(tab, "stray.txt", "Title: A stray dog\nSource: Stray Desk\n\nA stray dog was seen in Kiel.")
+    here.get_by_role("button", name="A stray dog").wait_for()
+
+
+@task(2)
+def watch_a_feed(tab: Any) -> None:
+    with feed() as address:
+        here = articles(tab)
+        button(here, "Watch an address…").click()
+        here.get_by_label("Address of a feed or page").fill(address)
+        here.get_by_label("Address of a feed or page").press("Enter")
+        here.get_by_role("button", name=re.compile("^Item ")).first.wait_for(timeout=60_000)
+
+
+@task(3)
+def refresh_a_feed(tab: Any) -> None:
+    with feed() as address:
+        added = tab.request.post(f"{tab.url}sources/watch", data={"do": "add", "what": address}, timeout=60_000)
+        assert added.ok, added.text()
+        before = Feed.asked
+        here = articles(tab)
+        button(here, f"Refresh: {address}").click()
+        here.locator(".dl-open", has_text=re.compile(f"^Item {before + 1}$")).wait_for(timeout=60_000)
+
+
+@task(4)
+def find_words(tab: Any) -> None:
+    here = articles(tab)
+    tab.locator("#dl-src-text").fill("satellite pictures")
+    tab.locator("#dl-src-text").press("Enter")
+    here.locator("tr", has=tab.locator(".dl-hit mark")).locator(".dl-open").first.click()
+    tab.locator("#dl-panel mark.dl-quote").first.wait_for()
+
+
+@task(5)
+def correct_a_day(tab: Any) -> None:
+    here = articles(tab)
+    here.locator(".dl-open", has_text="The bell, part 1").click()
+    panel = tab.locator("#dl-panel")
+    button(panel, "Correct title, outlet or day").click()
+    panel.get_by_label("Day").fill("2025-01-02")
+    panel.get_by_label("Title").press("Enter")
+    panel.locator(".dl-by-hand", has_text="2025-01-01").wait_for()
+
+
+@task(6)
+def delete_an_outlet_s(tab: Any) -> None:
+    upload(tab, "stray2.txt", "Title: A second dog\nSource: Stray Desk\n\nA second stray dog was seen in Kiel.")
+    here = articles(tab)
+    here.get_by_role("button", name=re.compile("^Stray Desk ")).click()
+    here.locator(".dl-chip", has_text="Stray Desk").wait_for()
+    here.get_by_role("button", name=re.compile("^Tick all ")).click()
+    button(here, "Delete…").click()
+    button(here, "Really delete").click()
+    tab.locator("#dl-sources-said", has_text="deleted").wait_for()
+    here.get_by_text(re.compile("^0 of ")).wait_for()
+
+
+@task(7)
+def gather(tab: Any) -> None:
+    here = articles(tab)
+    for n in (1, 2):
+        here.get_by_label(f"Tick The bell, part {n}").click()
+    button(here, "New collection…").click()
+    here.get_by_label("Name of the new collection").fill("Bells")
+    here.get_by_label("Name of the new collection").press("Enter")
+    button(here, "Bells 2").wait_for()
+
+
+@task(8)
+def ask_a_collection(tab: Any) -> None:
+    found = tab.request.post(f"{tab.url}sources/collection", data={"do": "make", "name": "Bell", "ids": ["bell-a"]})
+    assert found.ok, found.text()
+    here = articles(tab)
+    button(here, "Bell 1").click()
+    button(here, "Ask this collection").click()
+    tab.locator("#dl-filters", has_text="Collection: Bell").wait_for()
+    assert "4,200" in ask(tab, "How much does the new bell of the tower weigh?").inner_text()
+
+
+@task(9)
+def who_is_mentioned(tab: Any) -> None:
+    here = articles(tab)
+    here.get_by_role("button", name=re.compile("^Zabihullah Mujahid ")).click()
+    here.locator(".dl-chip", has_text="Zabihullah Mujahid").wait_for()
+    assert here.locator(".dl-open").count() >= 2
+
+
+@task(10)
+def an_earlier_version(tab: Any) -> None:
+    for height in (90, 95):
+        text = f"Title: The mast\nSource: Mast Desk\n\nThe mast beside the harbour of Orvelt is {height} metres tall."
+        upload(tab, "mast.txt", text)
+        tab.locator("#dl-outcome", has_text="replaced" if height == 95 else "mast.txt").wait_for()
+    here = articles(tab)
+    here.locator(".dl-open", has_text="The mast").click()
+    panel = tab.locator("#dl-panel")
+    panel.get_by_text("Earlier versions: 1").click()
+    panel.get_by_role("button", name=re.compile("show what changed")).click()
+    assert panel.locator(".dl-earlier ins").inner_text() == "95"
+
+
+@task(30)
+def one_month(tab: Any) -> None:
+    here = articles(tab)
+    button(here, "month").click()
+    here.get_by_role("button", name=re.compile("^2025-11-01 to 2025-11-30: ")).click()
+    here.locator(".dl-chip", has_text="2025-11-01 to 2025-11-30").wait_for()
+
+
+@task(31)
+def ask_two(tab: Any) -> None:
+    here = articles(tab)
+    for n in (1, 2):
+        here.get_by_label(f"Tick The bell, part {n}").click()
+    button(here, "Ask only these").click()
+    tab.locator("#dl-filters", has_text="Only 2 chosen articles").wait_for()
+    assert "4,600" in ask(tab, "How much does the new bell of the tower weigh?").inner_text()
 
 
 @task(11)

@@ -59,6 +59,9 @@
     const boxes = [...main.querySelectorAll("[data-tick]")];
     if (all) all.checked = boxes.length > 0 && boxes.every((box) => box.checked);
   };
+  /* Where there is no room beside the list, what narrows it is folded away (sources.css), unless somebody unfolded it. */
+  let unfolded = false;
+  const fold = () => place()?.querySelector(".dl-narrow-button")?.setAttribute("aria-expanded", String(unfolded));
   const show = async ({ keep = true } = {}) => {
     if (!place()) return;
     const turn = ++asked;
@@ -71,9 +74,9 @@
       known = found.state;
       place().querySelectorAll("details[data-key]").forEach((part) => {
         if (open.has(part.dataset.key)) part.open = open.get(part.dataset.key);
-        else if (place().clientWidth < 760) part.open = false;
         part.addEventListener("toggle", () => open.set(part.dataset.key, part.open));
       });
+      fold();
       counts();
       if (focus)
         [...place().querySelectorAll("button, input, select")].find((each) => keyOf(each) === focus)?.focus();
@@ -124,7 +127,11 @@
       after.isConnected && after.focus();
     };
     made.querySelector("[type=button]").onclick = shut;
-    made.onkeydown = (event) => event.key === "Escape" && (event.stopPropagation(), shut());
+    made.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      shut();
+    });
     made.onsubmit = (event) => {
       event.preventDefault();
       if (!sure && !box.value.trim()) return;
@@ -149,6 +156,10 @@
       change({ [name]: on ? without(wanted[name], value) : [...(wanted[name] || []), value] });
     },
     days: (b) => change({ since: b.dataset.since, until: b.dataset.until, undated: false }),
+    unfold: () => {
+      unfolded = !unfolded;
+      fold();
+    },
     step: (b) => change({ step: b.dataset.value }),
     undated: () => change({ undated: !wanted.undated, since: "", until: "" }),
     sort: (b) => {
