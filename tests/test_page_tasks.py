@@ -91,7 +91,7 @@ def upload(tab: Any, name: str, text: str) -> None:
         tab.get_by_role("button", name="Add articles").evaluate("e => e.click()")
     file = {"name": name, "mimeType": "text/plain", "buffer": text.encode()}
     tab.get_by_test_id("file-upload").first.set_input_files([file])
-    tab.locator("#dl-outcome", has_text=name).wait_for()
+    tab.locator("#dl-outcome", has_text=name).wait_for(timeout=60_000)
 
 
 @task(1)
