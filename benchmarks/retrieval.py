@@ -308,8 +308,10 @@ def answers(name: str, searched: Searched, items: Sequence[GoldItem]) -> None:
     print(f"# answers, {name}, n {len(items)}: {', '.join(measured)}", flush=True)
 
 
-def prepare(questions: Path, articles: Path, work: Path, n: int, *, held_out: bool) -> list[GoldItem]:
-    """Draw the questions, and write their articles once."""
+def prepare(
+    questions: Path, articles: Path, work: Path, n: int, *, held_out: bool, right: int = 2, wrong: int = 2
+) -> list[GoldItem]:
+    """Draw the questions, and write their articles once: of each, so many that hold the answer and that do not."""
     import json
 
     work.mkdir(parents=True, exist_ok=True)
@@ -317,13 +319,12 @@ def prepare(questions: Path, articles: Path, work: Path, n: int, *, held_out: bo
     listed = {row["id"]: row["articles"] for row in map(json.loads, questions.read_text().splitlines())}
     bodies = {row["id"]: row for row in found.articles}
     usable = [item for item in found.items if not held_out or (item.as_of and item.as_of >= HELD_OUT)]
-    drawn = sorted(random.Random(7).sample(usable, n), key=lambda item: item.id)
+    drawn = sorted(random.Random(7).sample(usable, n or len(usable)), key=lambda item: item.id)
     kept: dict[str, None] = {}
     items = []
     for item in drawn:
-        right = [e.article for e in item.evidence][:2]
-        wrong = [id_ for id_ in listed[item.id] if id_ not in item.articles and id_ in bodies][:2]
-        kept |= dict.fromkeys([*right, *wrong])
+        others = [id_ for id_ in listed[item.id] if id_ not in item.articles and id_ in bodies]
+        kept |= dict.fromkeys([*(e.article for e in item.evidence[:right]), *others[:wrong]])
         items.append(item)
     if not (work / "articles.jsonl").exists():
         with (work / "articles.jsonl").open("w", encoding="utf-8") as file:

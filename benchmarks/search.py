@@ -1,9 +1,11 @@
-"""Indexing rate and search latency on this machine.
+"""Latency of a search and of an answer with extracts, beside other tools over the same passages.
 
-    python benchmarks/search.py [--articles PATH] [--copies N] [--searches N]
+    python benchmarks/search.py [--articles PATH] [--copies N] [--searches N] [--drawn] [--peers]
 
-Prints passages per second of indexing (splitting, embedding, writing) and p50 and p95 of a search in milliseconds.
-Compare figures of one run only: timings differ from machine to machine and from hour to hour.
+Each question is asked of one after the other, ours first, so that whatever else runs on the machine falls on all alike;
+prints p50 and p95 in milliseconds and the ratio of the medians, and how long the commands take to start. `--drawn`
+draws the passages' vectors at random, which changes no latency and saves the embedding; questions are embedded all the
+same. `--peers` needs: pip install -e '.[benchmarks]'
 """
 
 from __future__ import annotations
@@ -13,20 +15,34 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from rag.answering.bot import Bot
 from rag.articles import load
 from rag.evaluation.gold import read_gold
 from rag.indexing.build import build_index
-from rag.models.embedder import SentenceTransformerEmbedder
+from rag.indexing.splitter import embedded_text
+from rag.models.embedder import LazyEmbedder
 from rag.resources import resource
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
 from rag.types import Article, Refusal
+
+
+class Drawn(LazyEmbedder):
+    """The encoder for questions; vectors of passages and sentences are drawn."""
+
+    def encode_spans(self, texts: Sequence[str], spans: Sequence[Any]) -> Any:
+        """As the encoder's, in shape."""
+        numbers = np.random.default_rng(len(texts))
+        whole = [numbers.standard_normal((n, self.dimension), dtype=np.float32) for n in (len(texts), *map(len, spans))]
+        whole = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in whole]
+        return whole[0], whole[1:]
 
 
 def copies(path: Path, n: int) -> Iterator[Article | Refusal]:
@@ -36,7 +52,7 @@ def copies(path: Path, n: int) -> Iterator[Article | Refusal]:
             if isinstance(item, Article) and copy:
                 words = item.text.split(" ")
                 text = " ".join(word + (f" {copy}x{at}" if at % 4 == 0 else "") for at, word in enumerate(words))
-                item = replace(item, id=f"{item.id}-{copy}", origin=f"{item.origin}-{copy}", text=text)
+                item = replace(item, id=f"{item.id}-{copy}", origin=f"{item.origin}-{copy}", url="", text=text)
             yield item
 
 
@@ -50,28 +66,63 @@ def seconds(arguments: list[str]) -> float:
     return float(np.median(taken))
 
 
+def peers(retriever: Retriever) -> dict[str, Callable[[str], object]]:
+    """The searches of other tools over the passages of an index, with its vectors."""
+    from peers import bm25s_search, langchain_search, txtai_search
+
+    passages, vectors = passages_of(retriever)
+    texts = [embedded_text(p) for p in passages]
+    found = {
+        "txtai hybrid": txtai_search(texts, vectors),
+        "LangChain FAISS": langchain_search(texts, vectors),
+        "bm25s": bm25s_search(texts),
+    }
+    return {name: lambda question, search=search: search(question, 8) for name, search in found.items()}
+
+
+def passages_of(retriever: Retriever) -> tuple[list[Any], np.ndarray]:
+    """All passages of an index, and their vectors."""
+    store = retriever._store
+    rows = sorted(row for (row,) in store._db.execute("SELECT row FROM passages"))
+    passages = [stored.passage for stored in (store.passages([row])[row] for row in rows)]
+    with store.snapshot():
+        scored = store._vectors
+        vectors = np.stack([scored.reconstruct(int(row)) for row in rows])
+    return passages, vectors
+
+
 def main() -> None:
+    """Index, ask in turn, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--articles", type=Path, default=resource("samples", "briefs"))
     parser.add_argument("--copies", type=int, default=20)
     parser.add_argument("--searches", type=int, default=300)
+    parser.add_argument("--drawn", action="store_true", help="draw the passages' vectors")
+    parser.add_argument("--peers", action="store_true", help="also txtai, LangChain and bm25s")
     options = parser.parse_args()
-    embedder = SentenceTransformerEmbedder()
     questions = [item.question for item in read_gold(resource("eval", "gold", "briefs.jsonl"))]
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings.load(index_dir=Path(folder, "index"))
+        settings = Settings.load({"DATELINE_MODEL": "extracts"}, index_dir=Path(folder, "index"))
+        embedder = (Drawn if options.drawn else LazyEmbedder)(settings.embedding_model, settings.cache_dir)
         report = build_index(copies(options.articles, options.copies), settings, embedder=embedder)
-        rate = report.passages / report.seconds
-        print(f"indexed {len(report.added)} articles, {report.passages} passages: {rate:.0f} passages/s")
+        print(
+            f"{len(report.added)} articles, {report.passages} passages: {report.passages / report.seconds:.0f} a second"
+        )
         with Retriever.open(settings=settings, embedder=embedder) as retriever:
-            retriever.search(questions[0])
-            taken = []
-            for n in range(options.searches):
-                started = time.perf_counter()
-                retriever.search(questions[n % len(questions)])
-                taken.append(1000 * (time.perf_counter() - started))
-        p50, p95 = np.percentile(taken, [50, 95])
-        print(f"{options.searches} searches: p50 {p50:.1f} ms, p95 {p95:.1f} ms")
+            bot = Bot.around(retriever, settings)
+            asked: dict[str, Callable[[str], object]] = {"ours": retriever.search}
+            asked |= peers(retriever) if options.peers else {}
+            asked["ours, answer with extracts"] = bot.ask
+            taken: dict[str, list[float]] = {name: [] for name in asked}
+            for n in range(-10, options.searches):  # the first ten warm up
+                for name, search in asked.items():
+                    started = time.perf_counter()
+                    search(questions[n % len(questions)])
+                    taken[name] += [1000 * (time.perf_counter() - started)] if n >= 0 else []
+        for name, times in taken.items():
+            p50, p95 = np.percentile(times, [50, 95])
+            ratio = f", ours {np.median(taken['ours']) / p50:.2f} of it" if name != "ours" else ""
+            print(f"{name}: p50 {p50:.1f} ms, p95 {p95:.1f} ms, n {len(times)}{ratio}")
     for name, command in {
         "python -c pass": ["-c", "pass"],
         "import rag": ["-c", "import rag"],

@@ -7,12 +7,15 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rag.cli.console import ProgressBar
 from rag.settings import Settings
+from rag.types import Progress
 
 ROOT = Path(__file__).parent.parent
 
@@ -149,3 +152,15 @@ def test_eval_with_the_embedded_model(run: Any) -> None:
     done = run("eval", "--model", "smollm2-135m", "--no-controls", "--limit", "5")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "model: SmolLM2-135M-Instruct" in done.stdout
+
+
+def test_the_bar_of_an_indexing_shows_count_total_rate_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressBar() as bar:
+        for done in (10, 100):
+            bar.show(Progress("reading", done, 100, "bytes"))
+            bar.show(Progress("reading", done, None))
+        for done in range(1, 41):
+            bar.show(Progress("indexing", done, 80))
+            time.sleep(0.005)
+    shown = capsys.readouterr().err
+    assert re.search(r"indexing:\s+\d+%.*\d+/80 \[\d\d:\d\d<\d\d:\d\d,\s+[\d.]+ articles/s\]", shown), shown

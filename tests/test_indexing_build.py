@@ -13,12 +13,13 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
 
-from rag.errors import IndexBusy, IndexCorrupted, IndexMismatch, IndexMissing, IndexWriteError
+from rag.errors import IndexBusy, IndexCorrupted, IndexMismatch, IndexMissing, IndexWriteError, ModelBroken
 from rag.indexing.build import build_index, delete_articles, index_status
 from rag.indexing.duplicates import jaccard, shingles
 from rag.indexing.segments import file_sha256
@@ -52,11 +53,11 @@ def test_unchanged_is_skipped_edited_is_replaced(settings: Settings, letters: An
     )
     assert (second.unchanged, second.replaced, second.added) == (("x",), ("y",), ())
     assert [call for call in calls if call.startswith("Title")] == ["Title y\nc c"]
-    assert [(step.stage, step.done) for step in steps] == [
-        ("reading", 1),
-        ("reading", 2),
-        ("indexing", 1),
-        ("indexing", 2),
+    assert [(step.stage, step.done, step.total) for step in steps] == [
+        ("reading", 1, None),
+        ("reading", 2, None),
+        ("indexing", 1, 2),
+        ("indexing", 2, 2),
     ]
     status = index_status(settings)
     assert (status.articles, status.passages, status.embedding_model) == (2, 2, "letters")
@@ -255,6 +256,7 @@ def test_an_error_in_the_middle_loses_nothing(settings: Settings, letters: Any) 
 CHILD = """
 import sys, time
 from pathlib import Path
+from threading import Event
 sys.path.insert(0, {tests!r})
 from conftest import LetterEmbedder
 import rag.indexing.build as build
@@ -386,3 +388,41 @@ def test_an_index_of_another_format(settings: Settings, letters: Any) -> None:
     db.close()
     with pytest.raises(IndexMismatch, match="format 0"):
         Retriever.open(settings=settings, embedder=letters)
+
+
+def test_articles_are_cut_while_others_are_embedded(settings: Settings, letters: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("rag.indexing.build.EMBED_PASSAGES", 2)
+    embedding, cut_meanwhile = Event(), Event()
+
+    class Beside(type(letters)):  # type: ignore[misc]
+        def encode_spans(self, texts: Any, spans: Any) -> Any:
+            embedding.set()
+            assert cut_meanwhile.wait(20)
+            return super().encode_spans(texts, spans)
+
+        def count_tokens(self, text: str) -> int:
+            if embedding.is_set():
+                cut_meanwhile.set()
+            return super().count_tokens(text)
+
+    texts = [f"{'abc'[n % 3] * (n + 1)} zz{n} yy{n} xx{n} ww{n} uu{n} c" for n in range(9)]
+    given = [article(f"x{n}", text) for n, text in enumerate(texts)]
+    assert build_index(given, settings, embedder=Beside()).added == tuple(f"x{n}" for n in range(9))
+    asked = letters.encode(["ccc"], kind="query")[0]
+    with Retriever.open(settings=settings, embedder=letters) as retriever:
+        found = {hit.passage.article.id: hit.scores["dense"] for hit in retriever.search("ccc", k=50)}
+    own = letters.encode([f"Title x{n}\n{text}" for n, text in enumerate(texts)], kind="passage") @ asked
+    assert found == {f"x{n}": pytest.approx(float(own[n]), abs=1e-5) for n in range(9)}
+
+
+def test_an_embedder_that_fails_beside_stops_the_run(settings: Settings, letters: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("rag.indexing.build.EMBED_PASSAGES", 2)
+
+    class Failing(type(letters)):  # type: ignore[misc]
+        def encode_spans(self, texts: Any, spans: Any) -> Any:
+            raise ModelBroken("The weights are gone.", "Fetch them again.")
+
+    with pytest.raises(ModelBroken, match="weights are gone"):
+        build_index([article(f"x{n}", f"a b {'c ' * n}") for n in range(9)], settings, embedder=Failing())
+    with pytest.raises(IndexMissing):
+        index_status(settings)

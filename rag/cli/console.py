@@ -58,7 +58,7 @@ def model_option(command: F) -> F:
 
 
 class ProgressBar:
-    """tqdm bars on stderr with total, rate and time left: one for what is read, one below for a long article."""
+    """tqdm bars with count, total, rate and time left: bytes read, articles indexed, passages of a long one."""
 
     def __init__(self) -> None:
         self._bars: dict[str, Any] = {}
@@ -74,7 +74,7 @@ class ProgressBar:
         from tqdm import tqdm
 
         name = f"{progress.stage} {progress.unit}"
-        if progress.unit == "articles" and "reading bytes" in self._bars:
+        if progress.unit == "articles" and not progress.total and "reading bytes" in self._bars:
             self._bars["reading bytes"].set_postfix_str(f"{progress.done} articles", refresh=False)
             return
         bar = self._bars.get(name)

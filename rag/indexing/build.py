@@ -136,12 +136,12 @@ def build_index(
         embedder = open_embedder(settings.embedding_model, settings.cache_dir)
     check_passage_tokens(embedder, settings.passage_tokens)
     rebuilt = rebuild_index(settings, embedder, progress) if rebuild else Rebuilt()
-    ahead, items = _read_ahead(items, progress)
+    ahead, items, whole = _read_ahead(items, progress)
     with (
         open_writer(settings, build_settings(embedder, settings)) as writer,
         closing(_Run(writer, embedder, settings, progress)) as run,
     ):
-        run.expect(ahead)
+        run.expect(ahead, whole)
         for item in items:
             run.take(item)
         run.embed()
@@ -165,8 +165,8 @@ def build_index(
 
 def _read_ahead(
     items: Iterable[Article | Refusal], progress: Callable[[Progress], None] | None
-) -> tuple[list[Article | Refusal], Iterator[Article | Refusal]]:
-    """The first of the items, which are in memory by the time this returns, and all of them."""
+) -> tuple[list[Article | Refusal], Iterator[Article | Refusal], bool]:
+    """The first of the items, which are in memory by the time this returns; all of them; whether the former are all."""
     rest, characters = iter(items), 0
     ahead: list[Article | Refusal] = []
     while characters < READ_AHEAD and (item := next(rest, None)) is not None:
@@ -175,7 +175,7 @@ def _read_ahead(
             characters += len(item.text)
             if progress:
                 progress(Progress("reading", len(ahead), None))
-    return ahead, chain(ahead, rest)
+    return ahead, chain(ahead, rest), characters < READ_AHEAD
 
 
 def build_settings(embedder: Embedder, settings: Settings) -> BuildSettings:
@@ -287,6 +287,7 @@ class _Run:
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="embed")
         self._seen: set[str] = set()
         self._done = 0
+        self._total: int | None = None
         self.changed = False
         self.passages = 0
         self.added: list[str] = []
@@ -297,8 +298,13 @@ class _Run:
         self.updates: list[tuple[str, str, str]] = []
         self.renamed: list[tuple[str, str]] = []
 
-    def expect(self, items: Iterable[Article | Refusal]) -> None:
-        """Learn what outlets are called from articles that will come."""
+    def expect(self, items: Sequence[Article | Refusal], whole: bool) -> None:
+        """Learn what outlets are called from articles that will come, and how many these are.
+
+        Args:
+            whole: no others will come.
+        """
+        self._total = sum(isinstance(item, Article) for item in items) if whole else None
         for item in items:
             if isinstance(item, Article) and item.url and item.id not in self.known:
                 self._outlets.learn(item.source, item.url)
@@ -494,7 +500,7 @@ class _Run:
     def _step(self, stage: str) -> None:
         self._done += 1
         if self._progress:
-            self._progress(Progress(stage, self._done, None))
+            self._progress(Progress(stage, self._done, self._total))
 
 
 def _lies_in(origin: str, inputs: Sequence[str]) -> bool:

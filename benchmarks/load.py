@@ -1,0 +1,94 @@
+"""The page's server with several readers at once: `python benchmarks/load.py --readers 10 --questions 20`.
+
+Each reader asks its questions one after the other through the page's API, of an index of the bundled sample, or of
+`--index`. Prints p50, p95 and the slowest answer in seconds, and the server's memory before, halfway and after.
+With `--model NAME` that language model writes the answers, one at a time; else the extracts speak.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parent.parent
+
+
+def memory(pid: int) -> float:
+    """Resident MB of a process (Linux)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+
+
+def main() -> None:
+    """Start the server, ask, print."""
+    from gradio_client import Client
+
+    from rag.evaluation.gold import read_gold
+    from rag.resources import resource
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--readers", type=int, default=10)
+    parser.add_argument("--questions", type=int, default=20, help="of each reader")
+    parser.add_argument("--index", type=Path)
+    parser.add_argument("--model", default="extracts")
+    given = parser.parse_args()
+    asked = [item.question for item in read_gold(resource("eval", "gold", "briefs.jsonl"))]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        environment = os.environ | {
+            "DATELINE_INDEX_DIR": str(given.index or folder / "index"), "DATELINE_DATA_DIR": str(folder / "data"),
+            "DATELINE_MODEL": given.model, "DATELINE_PORT": "0", "PYTHONUNBUFFERED": "1",
+        }  # fmt: skip
+        if given.index is None:
+            sample = [sys.executable, "-m", "rag.cli", "index", "--sample"]
+            subprocess.run(sample, check=True, env=environment, cwd=ROOT, capture_output=True)
+        log = folder / "log"
+        with log.open("w") as out:
+            page = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=out, stderr=out)
+        try:
+            while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
+                if page.poll() is not None:
+                    raise SystemExit(log.read_text())
+                time.sleep(0.05)
+            clients = [Client(found[0], verbose=False) for _ in range(given.readers)]
+            clients[0].predict(asked[0], api_name="/ask")  # the models are loaded by the first question
+
+            def read(reader: int) -> list[float]:
+                took = []
+                for n in range(given.questions):
+                    began = time.perf_counter()
+                    clients[reader].predict(asked[(7 * reader + n) % len(asked)], api_name="/ask")
+                    took.append(time.perf_counter() - began)
+                return took
+
+            sizes = [memory(page.pid)]
+            with ThreadPoolExecutor(given.readers) as pool:
+                began = time.perf_counter()
+                first = list(pool.map(read, range(given.readers)))
+                sizes.append(memory(page.pid))
+                second = list(pool.map(read, range(given.readers)))
+                seconds = time.perf_counter() - began
+            sizes.append(memory(page.pid))
+        finally:
+            page.terminate()
+            page.wait()
+    took = np.concatenate([np.ravel(first), np.ravel(second)])
+    p50, p95 = np.percentile(took, [50, 95])
+    print(
+        f"{given.readers} readers, {len(took)} questions, {given.model}: p50 {p50:.2f} s, p95 {p95:.2f} s, "
+        f"slowest {took.max():.2f} s, {len(took) / seconds:.1f} answers/s; load of the machine {os.getloadavg()[0]:.1f}"
+    )
+    print(f"memory of the server, MB: {', '.join(f'{size:.0f}' for size in sizes)}")
+
+
+if __name__ == "__main__":
+    main()
