@@ -28,7 +28,9 @@ class Settings:
     """Everything that can be chosen.
 
     Attributes:
-        index_dir: folder of the index.
+        index_dir: folder of the index; or milvus://HOST:PORT/NAME (milvus+tls:// with encryption), or a path that ends
+            in .db for milvus-lite, see docs/SCALE.md.
+        milvus_token: USER:PASSWORD or an API key for Milvus; never printed.
         cache_dir: where fetched models and remembered probes are kept.
         embedding_model: "all-MiniLM-L6-v2" is the packaged one; else a sentence-transformers id or folder.
         passage_tokens: largest passage in tokens of the embedding model (16 up to the model's limit).
@@ -61,6 +63,7 @@ class Settings:
     passage_overlap: int = 48
     model: str = AUTO
     endpoint_model: str = ""
+    milvus_token: str = field(default="", repr=False)
     api_key: str = field(default="", repr=False)
     context_tokens: int = 2048
     answer_tokens: int = 160

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--sample", is_flag=True, help="Index the bundled sample of 14 briefs.")
 @click.option("--prune", is_flag=True, help="Delete articles whose file vanished from the given folders.")
 @click.option("--rebuild", is_flag=True, help="Build anew, e.g. for another embedding model; swapped in at the end.")
+@click.option("--from-index", type=click.Path(path_type=Path), help="Copy another index here; with --rebuild, anew.")
 @click.option("--allow-private-urls", is_flag=True, default=None, help="Let a URL point to this machine or network.")
 @index_option
 def index(
@@ -31,6 +32,7 @@ def index(
     sample: bool,
     prune: bool,
     rebuild: bool,
+    from_index: Path | None,
     allow_private_urls: bool | None,
     index_dir: Path | None,
 ) -> None:
@@ -45,6 +47,13 @@ def index(
 
     settings = Settings.load(index_dir=index_dir, allow_private_urls=allow_private_urls)
     given = [*inputs, *([str(resource("samples", "briefs"))] if sample else [])]
+    if from_index is not None:
+        if given or prune:
+            raise InputError(
+                "--from-index copies an index and nothing else.", "Leave the other inputs for a second run."
+            )
+        _copy(from_index, settings, anew=rebuild)
+        return
     if not given or not all(each.strip() for each in given):
         raise InputError("Nothing to index was given.", "Name files, folders or URLs, or use: rag index --sample")
     notes: list[str] = []
@@ -68,6 +77,22 @@ def index(
         _say(line)
     if report.refusals:
         sys.exit(1)
+
+
+def _copy(source: Path, settings: Settings, *, anew: bool) -> None:
+    """Copy an index to the one of the settings, or embed its articles anew there."""
+    from rag.indexing.build import build_index
+    from rag.indexing.move import articles_of, copy_index
+
+    with ProgressBar() as bar:
+        if anew:
+            report = build_index(articles_of(source, settings), settings, progress=bar.show)
+        else:
+            copied, there = copy_index(source, settings, bar.show)
+    if anew:
+        _print_report(report, settings)
+    else:
+        _say(f"{copied} articles copied to {settings.index_dir}; {there} were there already")
 
 
 def _print_report(report: IndexReport, settings: Settings) -> None:

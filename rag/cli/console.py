@@ -45,7 +45,10 @@ class Group(click.Group):
 
 def index_option(command: F) -> F:
     return click.option(
-        "--index", "index_dir", type=click.Path(path_type=Path), help="Folder of the index (DATELINE_INDEX_DIR)."
+        "--index",
+        "index_dir",
+        type=click.Path(path_type=Path),
+        help="Folder of the index, or milvus://HOST:PORT/NAME (DATELINE_INDEX_DIR).",
     )(command)
 
 

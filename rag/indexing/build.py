@@ -17,10 +17,12 @@ import numpy as np
 from rag.articles.kinds import FEEDS
 from rag.articles.outlets import Outlets
 from rag.articles.reading import is_summary
+from rag.errors import InputError
 from rag.indexing.annotate import annotate
 from rag.indexing.contract import ArticleRow, BuildSettings, Reader, Record, Writer
 from rag.indexing.duplicates import bands, likeness
 from rag.indexing.identity import Identity, Known, is_older
+from rag.indexing.milvus import address_of
 from rag.indexing.opening import open_index, open_writer
 from rag.indexing.overrides import Overrides
 from rag.indexing.splitter import check_passage_tokens, embedded_text, sentence_spans, split
@@ -135,6 +137,11 @@ def build_index(
             verify_packaged_model()
         embedder = open_embedder(settings.embedding_model, settings.cache_dir)
     check_passage_tokens(embedder, settings.passage_tokens)
+    if rebuild and address_of(settings):
+        raise InputError(
+            "An index in Milvus is not rebuilt in its place.",
+            "Write it anew under another name: rag index --from-index OLD --index NEW --rebuild",
+        )
     rebuilt = rebuild_index(settings, embedder, progress) if rebuild else Rebuilt()
     ahead, items, whole = _read_ahead(items, progress)
     with (

@@ -92,17 +92,21 @@ class Tokenizer:
         ends = np.append(starts, len(keys)).astype(np.int64)
         return Postings(lengths, terms, ends, at[order], kept[0], kept[1])
 
-    def keys(self, words: Sequence[str]) -> list[tuple[int, ...]]:
-        """The terms that each of a question's words stands for; () for one without a letter or digit."""
-        found: list[tuple[int, ...]] = [()] * len(words)
+    def terms(self, texts: Sequence[str]) -> list[list[str]]:
+        """The terms of each text, in order."""
+        found: list[list[str]] = [[] for _ in texts]
         self._db.execute("BEGIN")
         try:
-            self._db.executemany("INSERT INTO texts (rowid, body) VALUES (?, ?)", enumerate(words))
+            self._db.executemany("INSERT INTO texts (rowid, body) VALUES (?, ?)", enumerate(texts))
             for term, n in self._db.execute("SELECT term, doc FROM terms ORDER BY doc, offset"):
-                found[n] += (term_key(term),)
+                found[n].append(term)
         finally:
             self._db.execute("ROLLBACK")
         return found
+
+    def keys(self, words: Sequence[str]) -> list[tuple[int, ...]]:
+        """The terms that each of a question's words stands for; () for one without a letter or digit."""
+        return [tuple(map(term_key, terms)) for terms in self.terms(words)]
 
     def close(self) -> None:
         """Free the memory."""
