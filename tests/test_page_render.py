@@ -238,7 +238,7 @@ def test_a_model_on_its_way_says_how_far_it_is() -> None:
 
 def test_the_list_of_models_says_what_each_needs_and_how_far_it_is() -> None:
     infos = [
-        ModelInfo("big", "fetchable", 2 * 10**9, 4 * 10**9, "MIT <x>", None, {"right": 0.65, "n": 20}),
+        ModelInfo("big", "fetchable", 2 * 10**9, 4 * 10**9, "MIT <x>", None, {"right": 0.67, "n": 60}),
         ModelInfo("extracts", "embedded", 2 * 10**7, 10**8, "Apache-2.0", None),
         ModelInfo("small", "fetchable", 10**8, 10**8, "MIT", None),
     ]
@@ -246,7 +246,7 @@ def test_the_list_of_models_says_what_each_needs_and_how_far_it_is() -> None:
     tree = html.fromstring(render_models(infos, **parts))
     assert [b.text for b in tree.xpath("//li//b")] == ["Extracts only, no language model", "big", "small"]
     text = " ".join(tree.text_content().split())
-    assert "2.0 GB on disk · 4.0 GB of memory, more than this machine has · MIT <x> · 65 % of 20 open questions" in text
+    assert "2.0 GB on disk · 4.0 GB of memory, more than this machine has · MIT <x> · 67 % of 60 open questions" in text
     assert [b.get("disabled") is not None for b in tree.xpath("//button[@data-do='fetch-model']")] == [True, False]
     step = Progress("fetching", 25 * 10**6, 10**8, "bytes")
     markup = render_models(infos, **parts, fetching="small", progress=step, seconds_left=200.0)
