@@ -323,6 +323,42 @@ def test_the_articles_are_accessible_and_fit(
     assert told <= set(), "\n".join(sorted(told))
 
 
+def test_a_pdf_is_cited_by_its_page_and_opened_there(
+    page: str,
+    browser: Any,  # noqa: F811
+    home: Path,
+    briefs: Settings,
+    embedder: Any,
+) -> None:
+    from reportlab.pdfgen.canvas import Canvas
+
+    canvas = Canvas(str(home / "report.pdf"))
+    for fact in ("The council of Orvelt met on Monday.", "It spoke about the price of water and of roads.",
+                 "The harbour master of Orvelt is called Nils Aber."):  # fmt: skip
+        for n in range(12):
+            canvas.drawString(72, 760 - 14 * n, f"{fact} Line {n} of this page tells more about the town and its quay.")
+        canvas.showPage()
+    canvas.save()
+    settings = replace(briefs, index_dir=home / "index")
+    build_index(load([home / "report.pdf"]), settings, embedder=embedder)
+    with visiting(browser, page) as tab:
+        answer = ask(tab, "What is the harbour master of Orvelt called?")
+        assert "page 3" in answer.inner_text()
+        answer.locator(".dl-claims .dl-cite").first.click()
+        link = tab.locator("#dl-panel").get_by_role("link", name="open the PDF at this page")
+        link.wait_for()
+        assert "Page 3 of 3" in tab.locator("#dl-panel").inner_text()
+        address = link.get_attribute("href")
+    assert address == "/sources/original?article=report#page=3"
+    served = httpx.get(f"{page}{address}")
+    assert served.content == (home / "report.pdf").read_bytes()
+    assert served.headers["content-type"] == "application/pdf"
+    assert "script-src" not in served.headers["content-security-policy"]
+    assert httpx.get(f"{page}{address}", headers={"host": "evil.example"}).status_code == 403
+    assert httpx.post(f"{page}/sources/delete", json={"ids": ["report"]}).json()["gone"] == ["report"]
+    assert httpx.get(f"{page}{address}").status_code == 404
+
+
 # ---------------------------------------------------------------------- what is asked by other programs
 
 
