@@ -244,6 +244,25 @@ def test_what_is_asked_is_chosen_beside_the_conversations(page: str, browser: An
         shelf.get_by_role("button", name="Tower Desk 1 1", pressed=False).wait_for()
 
 
+def test_no_line_of_an_answer_is_longer_than_72_characters(page: str, browser: Any) -> None:  # noqa: F811
+    with visiting(browser, page) as tab:
+        ask(tab, "Why did the talks fail?")
+        longest = tab.evaluate(
+            """() => Math.max(...[...document.querySelectorAll(".dl-words")].flatMap((words) => {
+                 const lines = {};
+                 const range = document.createRange();
+                 for (let n = 0; n < words.firstChild.length; n++) {
+                   range.setStart(words.firstChild, n);
+                   range.setEnd(words.firstChild, n + 1);
+                   const top = Math.round(range.getBoundingClientRect().top);
+                   lines[top] = (lines[top] || "") + words.firstChild.data[n];
+                 }
+                 return Object.values(lines).map((line) => line.trim().length);
+               }))"""
+        )
+    assert 40 < longest <= 72
+
+
 def test_an_answer_may_be_short(page: str, browser: Any) -> None:  # noqa: F811
     with visiting(browser, page) as tab:
         full = ask(tab, "Why did the talks fail?").locator(".dl-claims .dl-claim").count()
