@@ -455,12 +455,14 @@ class Finding:
     Attributes:
         ranked: the sentences of the hits, likeliest answer first; one that stands in two passages counts once.
         values: the different values that articles give for what is asked, likeliest first; one where they agree.
+        opposed: whether an article says that what the question supposes is not so; that is then the answer.
     """
 
     query: Query
     hits: tuple[Hit, ...]
     ranked: tuple[Candidate, ...]
     values: tuple[Version, ...] = ()
+    opposed: bool = False
 
     @property
     def probability(self) -> float:

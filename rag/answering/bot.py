@@ -290,7 +290,7 @@ class _Run:
 
     def worth_writing(self) -> bool:
         """Whether the articles may hold an answer at all, so that a model is asked."""
-        return bool(self.hits)
+        return any(finding.ranked for finding in self.findings)
 
     def write(self, generator: Generator, stop: Event | None) -> Iterator[str | Answer]:
         """The model's words, then the judged answer."""

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.types import FACTOID_KINDS, Candidate, Citation, Claim, Finding, Version
+from rag.language.parts import asks_for_all
+from rag.language.premises import asks_several
+from rag.language.words import content_stems, words
+from rag.types import COMPARABLE, FACTOID_KINDS, Candidate, Citation, Claim, Finding, Query, Version
 
 #: Sentences of an answer: of a factoid, and of an open question (table: eval/README.md).
 MOST, MOST_OPEN = 3, 3
@@ -20,6 +23,8 @@ NAMED = ("list", "definition")
 SURE = 0.12
 #: Of an open question no sentence is shown that is less than a tenth as likely as the best (table: eval/README.md).
 RELEVANT = 0.1
+#: Words that begin a clause, not the name of a thing.
+_CLAUSE = frozenset("it he she they we this that there".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +55,16 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
     if not finding.ranked or (finding.probability < threshold and not _reported(finding)):
         return Extract(())
     best = finding.ranked[0]
+    if finding.opposed:
+        return Extract((_quote(best.citation, part),))
     if query.kind not in FACTOID_KINDS and query.speech != "who":
         least = RELEVANT * best.alone
         most = BRIEF if query.brief else MOST_OPEN
         chosen = _spread([c for c in finding.ranked if c.alone >= least], most)
         chosen.sort(key=lambda c: (str(c.citation.article.published or ""), c.citation.article.id, c.citation.start))
-        named = query.kind in NAMED and best.probability >= SURE and best.span
-        return Extract(tuple(_quote(c.citation, part) for c in chosen), (best.span,) if named and best.span else ())
+        named = query.kind in NAMED and best.probability >= SURE
+        comparable = [best, *(c for c in chosen if c is not best and c.alone >= COMPARABLE * best.alone)]
+        return Extract(tuple(_quote(c.citation, part) for c in chosen), _short(query, comparable) if named else ())
     versions = finding.versions(threshold)
     spans = {(c.citation.article.id, c.citation.start): c.span for c in finding.ranked if c.span}
     if versions:
@@ -64,9 +72,26 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
         found = [spans.get((voice.article.id, voice.start)) for voice in voices]
         short = tuple(span for span in found if span is not None)
         return Extract(tuple(_quote(voice, part) for voice in voices), short, versions)
-    most = BRIEF if query.brief else MOST
-    chosen = _spread(finding.comparable(threshold), most, one_per_article=True)
-    return Extract(tuple(_quote(c.citation, part) for c in chosen), (best.span,) if best.span else ())
+    english = best.citation.article.language in {"", "en"}
+    chosen = _spread(finding.comparable(threshold), BRIEF if query.brief else MOST, one_per_article=english)
+    return Extract(tuple(_quote(c.citation, part) for c in chosen), _short(query, chosen))
+
+
+def _short(query: Query, chosen: Sequence[Candidate]) -> tuple[Citation, ...]:
+    """The words that answer: of the best sentence, and where several things are asked for, of each
+    that speaks of it as fully.
+
+    None where a few words cannot answer ("Who attacked whom?"), or where they are half a clause ("it will open").
+    """
+    if asks_several(query.text):
+        return ()
+    told = list(chosen[:1])
+    if asks_for_all(query.text):
+        asked = set(content_stems(query.text))
+        fully = [len(asked & set(content_stems(c.citation.quote))) for c in chosen]
+        told = [c for c, share in zip(chosen, fully, strict=True) if share >= fully[0]]
+    spans = [c.span for c in told if c.span]
+    return tuple(span for span in spans if words(span.quote)[:1] and words(span.quote)[0] not in _CLAUSE)
 
 
 def _reported(finding: Finding) -> bool:

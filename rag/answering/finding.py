@@ -16,14 +16,15 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING
 
+from rag.answering.fitting import Row, asked_in_tables, eligible, fits, names_given, opposing
 from rag.answering.versions import values_of
 from rag.errors import ModelBroken, ModelMissing
-from rag.language.spans import whole_span
-from rag.language.speech import is_speaker
+from rag.language.measures import fitting
+from rag.language.spans import before_verb, whole_span
 from rag.language.values import days, numbers
 from rag.language.words import content_stems, stem, words
 from rag.resources import resource
-from rag.types import COMPARABLE, OPEN_KINDS, Candidate, Citation, Finding, Hit, Query, Reading, Sentence
+from rag.types import COMPARABLE, OPEN_KINDS, Candidate, Citation, Finding, Hit, Query, Reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,8 +51,6 @@ BASE = (
 FEATURES = (*BASE, "open", *(f"open_{name}" for name in BASE))
 
 _DENIES = re.compile(r"\b(?:not|never|no|nobody|none|without|cannot)\b|n['’]t\b", re.I)
-#: "Islamabad and Kabul each" are two speakers.
-_SEVERAL = re.compile(r"\s+(?:and|or|&)\s+(?:the\s+)?|,\s*|\s+(?:each|both)\b", re.I)
 _PROPER = re.compile(r"[^\W\d_a-zß-öø-ÿ]\w*|\d+")
 
 
@@ -114,45 +113,53 @@ def _shifted(reading: Reading, by: int) -> Reading:
 
 
 def find(query: Query, hits: Sequence[Hit], probability: Probability | None = None) -> Finding:
-    """Rank the sentences of the hits that may answer (see `eligible`); one that stands in two passages counts once."""
+    """Rank the sentences of the hits that may answer (see `fitting`); one that stands in two passages counts once.
+
+    A sentence is weighed against those only that may answer too.
+    """
+    import numpy as np
+
     probability = probability or shipped_probability()
     rows = quotable(hits)
     if not rows:
         return Finding(query, tuple(hits), ())
     known = features(query, rows)
-    values = _corrected(rows, _foreign(rows, query, probability.of(known).tolist()))
-    known[:, [n for n, name in enumerate(FEATURES) if name.endswith(("top_logit", "top_cosine"))]] = 0
-    alone = _corrected(rows, _foreign(rows, query, probability.of(known).tolist()))
-    kept = eligible(query, rows, alone)
+    tops = [n for n, name in enumerate(FEATURES) if name.endswith(("top_logit", "top_cosine"))]
+    apart = known.copy()
+    apart[:, tops] = 0
+    alone = _weighed(query, rows, probability.of(apart).tolist())
+    cells = asked_in_tables(query, rows)
+    _told_by_row(cells, alone)
+    against, swapped = opposing(query, rows)
+    able = {n for n, row in enumerate(rows) if n not in swapped and cells.get(n) != (0, 0) and fits(query, row)}
+    kept = sorted(against or (able and eligible(query, rows, alone, able)))
+    if not kept:
+        return Finding(query, tuple(hits), ())
+    known[:, tops] = np.maximum(known[:, tops] - known[sorted(against or able)][:, tops].min(axis=0), 0)
+    values = _weighed(query, rows, probability.of(known).tolist())
+    _told_by_row(cells, values)
     ranked = [
-        Candidate(Citation(row.hit, row.sentence.start, row.sentence.end), values[n], _span(query, row), alone[n])
-        for n, row in enumerate(rows)
-        if n in kept
+        Candidate(
+            Citation(rows[n].hit, rows[n].sentence.start, rows[n].sentence.end),
+            max(alone) if against else values[n],
+            None if against else _span(query, rows[n], cells.get(n)),
+            alone[n],
+        )
+        for n in kept
     ]
-    ranked.sort(key=lambda c: (-c.probability, c.citation.number, c.citation.start))
-    if query.order:
+    ranked.sort(key=lambda c: (-c.probability, -c.alone if against else 0, c.citation.number, c.citation.start))
+    if query.order and not against:
         ranked = in_time(ranked, query.order)
-    return Finding(query, tuple(hits), tuple(ranked), values_of(query, ranked))
+    return Finding(query, tuple(hits), tuple(ranked), values_of(query, ranked), bool(against))
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A sentence of a hit that may be quoted, with what was found out about it.
-
-    Attributes:
-        reading: None when the hit was not read.
-        cosine: 0 when it is not known.
-    """
-
-    hit: Hit
-    sentence: Sentence
-    reading: Reading | None
-    cosine: float
-
-    @property
-    def text(self) -> str:
-        """The sentence's own words."""
-        return self.hit.passage.slice(self.sentence.start, self.sentence.end)
+def _told_by_row(cells: Mapping[int, tuple[int, int] | None], values: list[float]) -> None:
+    """The row of a table that is asked of is as likely as the likeliest of the table: the reader knows no columns."""
+    asked = [n for n, cell in cells.items() if cell != (0, 0)]
+    if asked:
+        most = max(values[n] for n in cells)
+        for n in asked:
+            values[n] = most
 
 
 def quotable(hits: Sequence[Hit]) -> list[Row]:
@@ -168,36 +175,9 @@ def quotable(hits: Sequence[Hit]) -> list[Row]:
     return list(found.values())
 
 
-def eligible(query: Query, rows: Sequence[Row], values: Sequence[float]) -> set[int]:
-    """Which sentences may answer: those of the time, and those of the speaker, that the question asks for.
-
-    A sentence is of a time when its article was published then or when it names a day of it; time words may as well
-    stand in an article ("last weekend"), so the condition holds only where it leaves a sentence that is comparable with
-    the best. Of a speaker are the sentences that report the speaker's words, else those that name the speaker. What a
-    correction withdraws answers nothing.
-
-    Args:
-        values: probability of each sentence, taken alone.
-    """
-    found = {n for n, row in enumerate(rows) if not row.sentence.withdrawn} or set(range(len(rows)))
-    if query.frame:
-        since, until = query.frame[0] or date.min, query.frame[1] or date.max
-        found = _narrowed(found, {n for n in found if _in_time(rows[n], since, until)}, values)
-    if query.speech == "who":
-        return _narrowed(found, {n for n in found if rows[n].sentence.speaker}, values)
-    if query.speaker:
-        speakers = _SEVERAL.split(query.speaker)
-        named = [set(content_stems(name)) for name in speakers]
-        theirs = {n for n in found if any(_speaks(rows[n].sentence, name) for name in speakers)}
-        about = {n for n in found if any(stems <= set(content_stems(rows[n].text)) for stems in named)}
-        return theirs or about or found
-    return found
-
-
-def _narrowed(found: set[int], kept: set[int], values: Sequence[float]) -> set[int]:
-    """What meets a condition, if one of it is comparable with the best of all; else all."""
-    best = max(values[n] for n in found)
-    return kept if any(values[n] >= COMPARABLE * best for n in kept) else found
+def _weighed(query: Query, rows: Sequence[Row], values: list[float]) -> list[float]:
+    """The probabilities where the regression's features mean something, and what takes their place elsewhere."""
+    return _corrected(rows, _foreign(rows, query, values))
 
 
 def _corrected(rows: Sequence[Row], values: list[float]) -> list[float]:
@@ -211,24 +191,12 @@ def _corrected(rows: Sequence[Row], values: list[float]) -> list[float]:
 
 
 def _foreign(rows: Sequence[Row], query: Query, values: list[float]) -> list[float]:
-    """The probabilities; of a language that the reader cannot read, no more than the share of the words asked for."""
-    stems = set(content_stems(query.text))
-    for n, row in enumerate(rows):
-        if row.hit.passage.article.language not in {"", "en"}:
-            values[n] = len(stems & set(content_stems(row.text))) / len(stems) if stems else 0.0
-    return values
-
-
-def _speaks(sentence: Sentence, asked: str) -> bool:
-    return is_speaker(sentence.speaker, sentence.office, asked)
-
-
-def _in_time(row: Row, since: date, until: date) -> bool:
-    published = row.hit.passage.article.published
-    if published and since <= published <= until:
-        return True
-    told = (day.completed(published) for day in days(row.text))
-    return any(day.year and since <= date(day.year, day.month or 1, day.day or 1) <= until for day in told)
+    """The probabilities; of a language that the reader cannot read, the weighed share of the words asked for."""
+    if all(row.english for row in rows):
+        return values
+    stems = [set(content_stems(row.text)) for row in rows]
+    rarity = _rarity(content_stems(query.text), stems)
+    return [v if row.english else _coverage(rarity, s) for row, v, s in zip(rows, values, stems, strict=True)]
 
 
 def in_time(ranked: Sequence[Candidate], order: str) -> list[Candidate]:
@@ -240,7 +208,9 @@ def in_time(ranked: Sequence[Candidate], order: str) -> list[Candidate]:
         return []
     near = [c for c in ranked if c.alone >= COMPARABLE * ranked[0].alone]
     dated = sorted((c for c in near if _day_of(c)), key=lambda c: _day_of(c) or date.min, reverse=order == "latest")
-    return [*dated, *(c for c in near if not _day_of(c)), *(c for c in ranked if c not in near)]
+    found = [*dated, *(c for c in near if not _day_of(c)), *(c for c in ranked if c not in near)]
+    # The others are no rivals but accounts of other times: one of them answers as surely as the likeliest taken alone.
+    return [replace(found[0], probability=max(c.alone for c in near)), *found[1:]]
 
 
 def _day_of(candidate: Candidate) -> date | None:
@@ -300,9 +270,18 @@ def holds(query: Query, text: str) -> bool:
     return bool(text.strip())
 
 
-def _span(query: Query, row: Row) -> Citation | None:
-    """The reader's words, widened to the whole date, number or list of names that they are part of."""
-    if row.hit.passage.article.language not in {"", "en"}:
+def _span(query: Query, row: Row, cell: tuple[int, int] | None = None) -> Citation | None:
+    """The reader's words, widened to the whole date, number or list of names that they are part of.
+
+    Where they are of another kind than is asked for, the words of that kind that stand next to them.
+
+    Args:
+        cell: of a row of a table, offsets in it of the cell asked for.
+    """
+    left = row.sentence.start
+    if cell:
+        return Citation(row.hit, left + cell[0], left + cell[1])
+    if not row.english:
         return None
     if query.speech == "who":
         return _speaker(row) if row.sentence.speaker else None
@@ -310,9 +289,27 @@ def _span(query: Query, row: Row) -> Citation | None:
         return Citation(row.hit, *row.sentence.right)
     if row.reading is None or row.reading.start == row.reading.end:
         return None
-    left = row.sentence.start
     start, end = whole_span(row.text, row.reading.start - left, row.reading.end - left, query.kind, query.text)
+    if query.kind in {"number", "person", "place"}:
+        end = before_verb(row.text, start, end)
+    places = _places_of_kind(query, row.text, row.text[start:end])
+    if places and not any(a < end and start < b for a, b in places):
+        start, end = min(places, key=lambda place: max(place[0] - end, start - place[1]))
+    elif places is not None and not places:
+        return None
     return Citation(row.hit, left + start, left + end)
+
+
+def _places_of_kind(query: Query, text: str, span: str) -> list[tuple[int, int]] | None:
+    """Offsets of what a sentence has of the kind asked for; None when that cannot be told, or need not."""
+    if query.kind in {"number", "date", "entity"}:
+        values = fitting(query.text, text)
+        if values is None and query.kind == "number":
+            values = [number for number in numbers(text) if number.unit != "ordinal"] or None
+        return None if values is None else [(value.start, value.end) for value in values]
+    if query.kind == "person" and numbers(span):
+        return names_given(query, text)
+    return None
 
 
 def _speaker(row: Row) -> Citation | None:

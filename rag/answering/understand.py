@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from rag.language.parts import asked, bare, parts
+from rag.language.scripts import plain
 from rag.language.speech import asked_speaker
 from rag.language.standalone import standalone
 from rag.language.time import describe, sources_named, understand_time
+from rag.language.words import words
 from rag.types import Answer, Query
 
 #: How the lines of `Query.understood` begin that `Query.without` can switch off.
@@ -65,7 +67,8 @@ def understand(query: Query, history: Sequence[Answer], about: Surroundings) -> 
 def _one(query: Query, about: Surroundings) -> Query:
     """One question understood; a comparison of outlets becomes one part for each."""
     understood = list(query.understood)
-    kind, text = about.kind_of(query.text), query.text
+    # The classifier knows English; what is asked in another script is taken for a thing.
+    kind, text = about.kind_of(query.text) if all(map(plain, words(query.text))) else "entity", query.text
     sources = query.sources
     if not sources and "outlets" not in query.without:
         sources, text = sources_named(text, [name for name in about.sources if name])

@@ -47,7 +47,7 @@ _HEAD = re.compile(
     r"(?:the|an?) (?:[\w’'-]+ )*?[\w’'-]+(?= (?:of|for|in|on|at|to|from|that|which|who|where|by|with)\b|$)", re.I
 )
 #: Nouns of people: by their ending, these aside that end so and are none.
-_PEOPLE = re.compile(
+PEOPLE = re.compile(
     r"(?<!\w)(?!(?:headquart|numb|ord|bord|tow|riv|pow|wat|wint|summ|lett|chapt|pap|newspap|answ|quart|cent|moth|disast|semest|"
     r"charact|must|mat|fact|mot|tract|col|harb|err|terr|fav|hum|meteor|corrid)(?:er|or)s?\b)"
     r"(?:\w{2,}(?:er|or|ist|ian)s?|man|woman|person|president|head|chief|king|queen|victim|suspect|candidate|judge|coach|"
@@ -114,6 +114,16 @@ def parts(question: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(told))
 
 
+def asks_for_all(question: str) -> bool:
+    """Whether a question asks for each of several things: "Which towns …", "List all …", "What are the …"."""
+    many = r"(?:which|what) (?:\w+ )?(?!(?:does|has|is|was|this|news)\b)\w+[^s\W]s\b(?! (?:of|the|is|was|does|has)\b)"
+    return bool(
+        re.match(
+            rf"(?:in |at |from |of )?{many}|(?:please )?(?:list|name)\b|(?:who|what) (?:are|were) ", question, re.I
+        )
+    )
+
+
 def asked(question: str) -> tuple[str, str]:
     """What a text asks, and the rest of it.
 
@@ -163,7 +173,7 @@ def _asking_for(thing: str) -> str:
         thing = f"the {thing[:1].lower() if thing[1:2].islower() else thing[:1]}{thing[1:]}"
     head = _HEAD.match(thing)
     noun = head.group().split()[-1] if head else thing.split()[-1]
-    word = "Who" if _PEOPLE.search(noun) else "What"
+    word = "Who" if PEOPLE.search(noun) else "What"
     return f"{word} {'are' if re.search(r'[^siu]s$|^(?:men|women|people)$', noun) else 'is'} {thing}?"
 
 

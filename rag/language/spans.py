@@ -8,6 +8,7 @@ from rag.language.values import days, numbers
 from rag.language.words import content_stems
 
 _NAMES = r"[A-ZÀ-ÖØ-Þ][\w’'-]*(?:\s+(?:(?:of|the|al|bin|de|van|von)\s+)?[A-ZÀ-ÖØ-Þ][\w’'-]*)*"  # one name
+_VERB = re.compile(r",?\s+(?:(?:who|which|that)\s+)?(?:is|are|was|were|has|have|had|will|would|could)\b")
 _LISTED = re.compile(rf"{_NAMES}(?:, (?:the )?{_NAMES})*,? and (?:the )?{_NAMES}")
 
 
@@ -17,11 +18,17 @@ def whole_span(sentence: str, start: int, end: int, kind: str, question: str) ->
     Args:
         kind: what is asked for, see `rag.types.Query`.
     """
-    if kind in {"person", "entity", "list"}:
+    if kind in {"person", "place", "entity", "list"}:
         return whole_list(sentence, start, end, question)
     if kind == "date":
         return whole_date(sentence, start, end)
     return whole_number(sentence, start, end) if kind == "number" else (start, end)
+
+
+def before_verb(text: str, start: int, end: int) -> int:
+    """The end of a span, before the clause that it runs into: "19 people" of "19 people were killed when"."""
+    found = _VERB.search(text, start + 1, end)
+    return found.start() if found else end
 
 
 def whole_date(text: str, start: int, end: int) -> tuple[int, int]:

@@ -1,0 +1,184 @@
+"""Which sentences can answer a question at all, told by rules that need no threshold: the time, the speaker, the kind
+of thing, the row of a table that it asks for, and whether an article denies what it supposes.
+
+Knows nothing about probabilities but their order; `rag.answering.finding` has those.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+
+from rag.language.measures import fitting
+from rag.language.names import names
+from rag.language.premises import Supposed, affirms, denies, exchanged, supposed
+from rag.language.speech import is_speaker
+from rag.language.tables import asked_cells
+from rag.language.values import days, numbers
+from rag.language.words import content_stems, fold, stem, words
+from rag.types import COMPARABLE, Hit, Query, Reading, Sentence
+
+#: "Islamabad and Kabul each" are two speakers.
+_SEVERAL = re.compile(r"\s+(?:and|or|&)\s+(?:the\s+)?|,\s*|\s+(?:each|both)\b", re.I)
+#: "Who is the lawyer of …": the office that is asked for.
+_OFFICE = re.compile(
+    r"who(?:['’]s| is| was| are| were) (?:the |an? )?(?:[\w-]+ ){0,2}?([\w-]+?)(?= (?:of|for|at|in|to)\b|\W*$)", re.I
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A sentence of a hit that may be quoted, with what was found out about it.
+
+    Attributes:
+        reading: None when the hit was not read.
+        cosine: 0 when it is not known.
+    """
+
+    hit: Hit
+    sentence: Sentence
+    reading: Reading | None
+    cosine: float
+
+    @property
+    def text(self) -> str:
+        """The sentence's own words."""
+        return self.hit.passage.slice(self.sentence.start, self.sentence.end)
+
+    @property
+    def english(self) -> bool:
+        """Whether the rules and the reader know its language."""
+        return self.hit.passage.article.language in {"", "en"}
+
+
+def eligible(query: Query, rows: Sequence[Row], values: Sequence[float], able: set[int]) -> set[int]:
+    """Which of the sentences that fit may answer: those of the time and of the speaker that the question asks for.
+
+    A sentence is of a time when its article was published then or when it names a day of it; time words may as well
+    stand in an article ("last weekend"), so the condition holds only where it leaves a sentence that is comparable with
+    the best. Of a speaker are the sentences that report the speaker's words, else those that name the speaker. What a
+    correction withdraws answers nothing.
+
+    Args:
+        values: probability of each sentence, taken alone.
+        able: indices of those that fit, at least one.
+    """
+    found = {n for n in able if not rows[n].sentence.withdrawn} or able
+    if query.frame:
+        since, until = query.frame[0] or date.min, query.frame[1] or date.max
+        found = _narrowed(found, {n for n in found if _in_time(rows[n], since, until)}, values)
+    if office := _OFFICE.match(query.text):
+        found = {n for n in found if _holds_office(query, rows[n], stem(fold(office[1])))} or found
+    if query.speech == "who":
+        return _narrowed(found, {n for n in found if rows[n].sentence.speaker}, values)
+    if query.speaker:
+        speakers = _SEVERAL.split(query.speaker)
+        named = [set(content_stems(name)) for name in speakers]
+        theirs = {n for n in found if any(_speaks(rows[n].sentence, name) for name in speakers)}
+        about = {n for n in found if any(stems <= set(content_stems(rows[n].text)) for stems in named)}
+        return theirs or about or found
+    return found
+
+
+def fits(query: Query, row: Row) -> bool:
+    """Whether a sentence holds something of the kind that is asked for, as far as that can be told.
+
+    A question for a number that measures something (money, a count, a length, the time of day) needs such a number; one
+    for a person needs more than a number or a date.
+    """
+    if not row.english or row.sentence.right or row.sentence.role == "row":
+        return True
+    if query.kind in {"number", "date", "entity"} and (found := fitting(query.text, row.text)) is not None:
+        return bool(found)
+    if query.kind == "person" and query.speech != "who" and _is_value(row):
+        return bool(names_given(query, row.text))
+    return True
+
+
+def _holds_office(query: Query, row: Row, office: str) -> bool:
+    """Whether a sentence names the office asked for and somebody, in a passage about the rest of the question."""
+    asked = set(content_stems(query.text)) - {office}
+    there = set(content_stems(f"{row.hit.passage.article.title} {row.hit.passage.text}"))
+    named = office in content_stems(row.text) and bool(names_given(query, row.text))
+    return named and len(asked & there) >= 0.5 * len(asked)
+
+
+def names_given(query: Query, text: str) -> list[tuple[int, int]]:
+    """Offsets of the names in a text that the question does not name itself."""
+    asked = set(words(query.text))
+    return [(n.start, n.end) for n in names(text) if not set(words(n.text)) <= asked]
+
+
+def _is_value(row: Row) -> bool:
+    """Whether the reader's words are a number or a date and nothing else."""
+    if row.reading is None or row.reading.start >= row.reading.end:
+        return False
+    span = row.hit.passage.slice(row.reading.start, row.reading.end)
+    found = [*numbers(span), *days(span)]
+    return bool(found) and not names(f"… {span}")
+
+
+def _narrowed(found: set[int], kept: set[int], values: Sequence[float]) -> set[int]:
+    """What meets a condition, if one of it is comparable with the best of all; else all."""
+    best = max(values[n] for n in found)
+    return kept if any(values[n] >= COMPARABLE * best for n in kept) else found
+
+
+def _speaks(sentence: Sentence, asked: str) -> bool:
+    return is_speaker(sentence.speaker, sentence.office, asked)
+
+
+def _in_time(row: Row, since: date, until: date) -> bool:
+    published = row.hit.passage.article.published
+    if published and since <= published <= until:
+        return True
+    told = (day.completed(published) for day in days(row.text))
+    return any(day.year and since <= date(day.year, day.month or 1, day.day or 1) <= until for day in told)
+
+
+def opposing(query: Query, rows: Sequence[Row]) -> tuple[set[int], set[int]]:
+    """Sentences against what the question supposes: those that are the answer, and those that are none.
+
+    Where an article denies what the question takes for granted ("did not collapse") or has its roles the other way
+    round, and none tells it as supposed, such sentences are the answer. One with the roles exchanged never answers as
+    if they were not.
+    """
+    what = None if query.kind == "yesno" or query.speech else supposed(query.text)
+    if what is None:
+        return set(), set()
+    english = [n for n, row in enumerate(rows) if row.english and row.sentence.role == "text"]
+    swapped = {n for n in english if exchanged(what, rows[n].text)}
+    told = [n for n in english if n not in swapped and affirms(what, rows[n].text, _context(rows[n]))]
+    if told:
+        return set(), swapped
+    denied = {n for n in english if n not in swapped and _denied(what, rows[n])}
+    return denied or (swapped if what.asks_side else set()), swapped
+
+
+def _denied(what: Supposed, row: Row) -> bool:
+    return denies(what, row.text, _context(row))
+
+
+def _context(row: Row) -> str:
+    """What tells of whom a sentence speaks: its title, and the sentence that its first pronoun refers to."""
+    passage = row.hit.passage
+    before = next((s for s in passage.sentences if s.start == row.sentence.antecedent), None)
+    return f"{passage.article.title} {passage.slice(before.start, before.end) if before else ''}"
+
+
+def asked_in_tables(query: Query, rows: Sequence[Row]) -> dict[int, tuple[int, int] | None]:
+    """The rows of tables that the question asks of, each with the offsets in its text of the cell asked for, None where
+    none is told apart; and the other rows of these tables with (0, 0)."""
+    found: dict[int, tuple[int, int] | None] = {}
+    every = [n for n, row in enumerate(rows) if row.sentence.role == "row"]
+    every.sort(key=lambda n: (rows[n].hit.passage.article.id, rows[n].sentence.start))
+    for _, table in groupby(every, key=lambda n: (rows[n].hit.passage.article.id, rows[n].text.count("|"))):
+        members = list(table)
+        cells = asked_cells(query.text, [rows[n].text for n in members], query.frame)
+        if cells:
+            found |= dict.fromkeys(members, (0, 0))
+            found |= {members[c.row]: (c.start, c.end) if c.end > c.start else None for c in cells}
+    return found
