@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from rag.answering.counting import count
 from rag.answering.extracts import Extract, extract
 from rag.answering.finding import find, read, shipped_probability
+from rag.answering.timeline import about, summary
 from rag.answering.understand import SPELLING, Surroundings, understand
 from rag.answering.writing import abstains, claims_of, excerpts, fit, judge_claim, prefix, whole_words
 from rag.errors import ModelCrashed, ModelError
 from rag.language.spelling import corrected, corrections
+from rag.language.topics import asked_topic
 from rag.language.values import numbers
 from rag.language.words import content_stems
 from rag.models.catalogue import settle
@@ -266,7 +268,11 @@ class _Run:
             if counted:
                 return self.answer("count", counted, model=EXTRACTS, probability=1.0)
         bot, parts = self.bot, self.query.parts or (self.query,)
-        found = [bot.retriever.search(part) for part in parts]
+        topics = [asked_topic(part.text) for part in parts]
+        found = [
+            about(part, bot.retriever, topic.words) if topic else bot.retriever.search(part)
+            for part, topic in zip(parts, topics, strict=True)
+        ]
         self.timings["search"] = time.perf_counter() - self.started
         self.hits, by_part = _merge(found)
         if bot.reader:
@@ -276,7 +282,9 @@ class _Run:
         if len(parts) == 1:
             self.hits = read_hits[0]
         self.findings = tuple(find(part, hits) for part, hits in zip(parts, read_hits, strict=True))
-        self.extracts = tuple(extract(f, bot.threshold(f.query.kind), n) for n, f in enumerate(self.findings))
+        self.extracts = tuple(
+            summary(f, extract(f, bot.threshold(f.query.kind), n), n) for n, f in enumerate(self.findings)
+        )
         self.timings["evidence"] = time.perf_counter() - self.started
         claims = [claim for each in self.extracts for claim in each.claims]
         return self.answer("extracts" if claims else "abstention", claims, model=EXTRACTS)

@@ -56,7 +56,7 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
         return Extract(())
     best = finding.ranked[0]
     if finding.opposed:
-        return Extract((_quote(best.citation, part),))
+        return Extract((quoted(best.citation, part),))
     if query.kind not in FACTOID_KINDS and query.speech != "who":
         least = RELEVANT * best.alone
         most = BRIEF if query.brief else MOST_OPEN
@@ -64,17 +64,17 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
         chosen.sort(key=lambda c: (str(c.citation.article.published or ""), c.citation.article.id, c.citation.start))
         named = query.kind in NAMED and best.probability >= SURE
         comparable = [best, *(c for c in chosen if c is not best and c.alone >= COMPARABLE * best.alone)]
-        return Extract(tuple(_quote(c.citation, part) for c in chosen), _short(query, comparable) if named else ())
+        return Extract(tuple(quoted(c.citation, part) for c in chosen), _short(query, comparable) if named else ())
     versions = finding.versions(threshold)
     spans = {(c.citation.article.id, c.citation.start): c.span for c in finding.ranked if c.span}
     if versions:
         voices = [version.citations[0] for version in versions]
         found = [spans.get((voice.article.id, voice.start)) for voice in voices]
         short = tuple(span for span in found if span is not None)
-        return Extract(tuple(_quote(voice, part) for voice in voices), short, versions)
+        return Extract(tuple(quoted(voice, part) for voice in voices), short, versions)
     english = best.citation.article.language in {"", "en"}
     chosen = _spread(finding.comparable(threshold), BRIEF if query.brief else MOST, one_per_article=english)
-    return Extract(tuple(_quote(c.citation, part) for c in chosen), _short(query, chosen))
+    return Extract(tuple(quoted(c.citation, part) for c in chosen), _short(query, chosen))
 
 
 def _short(query: Query, chosen: Sequence[Candidate]) -> tuple[Citation, ...]:
@@ -118,7 +118,7 @@ def _spread(candidates: Sequence[Candidate], most: int, *, one_per_article: bool
     return chosen
 
 
-def _quote(citation: Citation, part: int) -> Claim:
+def quoted(citation: Citation, part: int) -> Claim:
     """A sentence as a claim; one that begins with a pronoun after the sentence that names the one meant."""
     inside = citation.passage.sentences
     at = citation.passage.index(citation.start)

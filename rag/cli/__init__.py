@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 from rag import __version__
-from rag.cli.asking import ask, search
+from rag.cli.asking import ask, search, timeline
 from rag.cli.collection import index, status
 from rag.cli.console import Group
 from rag.cli.machine import doctor, models
@@ -23,5 +23,5 @@ def main() -> None:
     """Cited answers from news articles, on your own machine."""
 
 
-for _command in (index, watch, status, ask, search, doctor, models, eval_group, chat, password):
+for _command in (index, watch, status, ask, search, timeline, doctor, models, eval_group, chat, password):
     main.add_command(_command)

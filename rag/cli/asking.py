@@ -19,6 +19,12 @@ from rag.settings import Settings
 @click.option("--since", help="Only articles published on or after this day (YYYY-MM-DD).")
 @click.option("--until", help="Only articles published on or before this day (YYYY-MM-DD).")
 @click.option("--as-of", help="Day on which it is asked (YYYY-MM-DD); articles near it are preferred.")
+@click.option(
+    "--without",
+    multiple=True,
+    type=click.Choice(["times", "outlets"]),
+    help="Do not read the times, or the outlets, out of the question; may be repeated.",
+)
 @model_option
 @index_option
 def ask(
@@ -29,6 +35,7 @@ def ask(
     since: str | None,
     until: str | None,
     as_of: str | None,
+    without: tuple[str, ...],
     model: str | None,
     index_dir: Path | None,
 ) -> None:
@@ -38,7 +45,9 @@ def ask(
 
     settings = Settings.load(index_dir=index_dir, model=model, k=k)
     # Checked before anything is loaded.
-    query = Query.of(question, k=settings.k, source=source, since=since, until=until, as_of=as_of)
+    query = Query.of(
+        question, k=settings.k, source=source, since=since, until=until, as_of=as_of, without=without
+    )
     with Bot.open(settings=settings) as bot:
         answer = bot.ask(query)
     if as_json:
@@ -78,3 +87,26 @@ def search(
             scores = "  ".join(f"{name} {value:.3g}" for name, value in hit.scores.items())
             _say(f"{hit.rank}. {p.article.label}", bold=True)
             _say(f"   {p.id}  fused {hit.score:.4f}  {scores}\n   {' '.join(p.text.split())}\n")
+
+
+@click.command()
+@click.argument("topic", default="")
+@click.option("--json", "as_json", is_flag=True, help="Print the events as JSON.")
+@click.option("--source", multiple=True, help="Only articles of this source; may be repeated.")
+@click.option("--since", help="Only articles published on or after this day (YYYY-MM-DD).")
+@click.option("--until", help="Only articles published on or before this day (YYYY-MM-DD).")
+@index_option
+def timeline(
+    topic: str, as_json: bool, source: tuple[str, ...], since: str | None, until: str | None, index_dir: Path | None
+) -> None:
+    """Tell what the articles have on a TOPIC day by day, each event with its sources; without one, of all articles."""
+    from rag.answering.timeline import show_timeline
+    from rag.answering.timeline import timeline as events_of
+    from rag.retrieval.retriever import Retriever
+    from rag.types import Query
+
+    settings = Settings.load(index_dir=index_dir)
+    query = Query.of(topic or "Timeline of the coverage", k=settings.k, source=source, since=since, until=until)
+    with Retriever.open(settings=settings) as retriever:
+        found = events_of(query, retriever)
+    _say(for_json(found.to_dict(), indent=2) if as_json else show_timeline(found))
