@@ -89,6 +89,14 @@ In the valley snow cut the power in Tilde and Orra on Tuesday, the grid company 
 
 पुराना अस्पताल आग में जल गया था।"""),
     },
+    "drought": {
+        "wells.txt": ("Plain Voice", "2025-07-02", """Wells dry up on the Orla plain
+A third of the wells on the Orla plain have run dry, the water board said on Tuesday. Lorries bring water to farms."""),
+        "hours.txt": ("Orla Herald", "2025-07-09", """Water by the hour on the Orla plain
+Households on the Orla plain get water for five hours a day from Monday, because of the drought."""),
+        "hall.txt": ("Orla Herald", "2025-07-10", """Orla opens concert hall
+The town of Orla opened a concert hall with a work by Rui Sand. The pianist, who was ill, played the main part."""),
+    },
     "museum": {
         "museum.md": ("جريدة سدرة", "2025-03-04", """افتتاح متحف البحر في سدرة
 افتتحت وزيرة الثقافة ليلى القاسم متحف البحر في مدينة سدرة يوم الاثنين. وبلغت تكلفة المتحف 20 مليون دينار.
@@ -145,6 +153,12 @@ ASKS = [
     # lists, in the headline too
     Ask("blackout", "Which towns lost power in the snow?", ("Harn, Losk and Meeve", "Tilde and Orra")),
     Ask("blackout", "In which valley towns was the power cut?", ("Tilde and Orra",)),
+    # over several articles
+    Ask("drought", "Summarise the articles about the drought on the Orla plain.",
+        said=("wells", "five hours"), never=("concert", "pianist")),
+    Ask("drought", "Give me an overview of the drought.", said=("wells", "five hours"), never=("concert",)),
+    # an office
+    Ask("court", "Who is the lawyer of the village of Ruhl?", ("Tove Aas",)),
     # other languages
     Ask("hospital", "नए अस्पताल का उद्घाटन किसने किया?", ("विमल जोशी",)),
     Ask("hospital", "क्रिकेट मैच किसने जीता?", refused=True),

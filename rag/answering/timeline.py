@@ -186,7 +186,7 @@ def show_timeline(found: Timeline) -> str:
     if not found.events:
         return "No article is on this topic." if found.topic else "There is no article in the index."
     lines = [f"Timeline: {found.topic}" if found.topic else "Timeline of all articles"]
-    last: date | None | str = ""
+    last: date | str | None = ""
     for event in found.events:
         if event.day != last:
             lines += ["", f"{event.day:%-d %B %Y}" if event.day else "Undated"]

@@ -45,9 +45,7 @@ def ask(
 
     settings = Settings.load(index_dir=index_dir, model=model, k=k)
     # Checked before anything is loaded.
-    query = Query.of(
-        question, k=settings.k, source=source, since=since, until=until, as_of=as_of, without=without
-    )
+    query = Query.of(question, k=settings.k, source=source, since=since, until=until, as_of=as_of, without=without)
     with Bot.open(settings=settings) as bot:
         answer = bot.ask(query)
     if as_json:

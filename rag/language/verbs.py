@@ -38,7 +38,7 @@ AUXILIARIES = BE | frozenset(
 _BETWEEN = AUXILIARIES | frozenset("yet ever even also still to actually once again always really".split())
 #: After these a verb is denied: "refused to resign", "denied stealing", "no plans to close".
 _DENIES = frozenset("not never cannot without neither nor nobody none".split())
-_REFUSES = frozenset("refuse decline fail deni reject avoid rule dismiss prevent stop".split())
+_REFUSES = frozenset(map(stem, "refuse decline fail deny reject avoid dismiss prevent stop".split()))
 _TOKEN = re.compile(r"[^\W_]+(?:-[^\W_]+)*(?:n['’]t\b)?|['’](?:s|re|ve|d|ll)\b|[.;:!?—–,]")
 
 
