@@ -218,14 +218,14 @@ def test_the_day_and_where_it_was_found(where: dict[str, str], how: str) -> None
     assert (cleaned.published, cleaned.dated_by) == (date(2026, 11, 20), how)
 
 
-def test_the_address_beats_a_later_day_and_the_day_shown_one_of_the_same_week() -> None:
+def test_the_address_beats_a_later_day_and_what_is_shown_the_data() -> None:
     later = '<meta property="article:published_time" content="2027-03-01T00:00:00Z">'
     assert article(head=later, url="https://halden.example/2026/11/20/quay").cleaned.published == date(2026, 11, 20)
     shown = f'<p class="date">20 November 2026</p>{paragraphs()}'
     in_utc = '<meta property="article:published_time" content="2026-11-21T01:30:00Z">'
     assert article(shown, in_utc).cleaned.published == date(2026, 11, 20)
     far = '<meta property="article:published_time" content="2026-03-21">'
-    assert article(shown, far).cleaned.published == date(2026, 3, 21)
+    assert article(shown, far).cleaned.published == date(2026, 11, 20)
 
 
 @pytest.mark.parametrize(
@@ -244,9 +244,21 @@ def test_no_day_is_made_up(body: str) -> None:
 
 
 def test_the_day_of_a_change_is_told_as_one() -> None:
-    cleaned = article(head='<meta property="article:modified_time" content="2026-11-24">').cleaned
+    shown = '<p class="date">Updated: 24 November 2026</p>'
+    cleaned = article(shown + paragraphs(), '<meta property="article:modified_time" content="2026-11-24">').cleaned
     assert cleaned.published == date(2026, 11, 24)
     assert any("last change" in note for note in cleaned.notes)
+
+
+def test_a_day_that_is_not_sure_is_named_and_not_given() -> None:
+    cleaned = article(head='<meta property="article:modified_time" content="2026-11-24">').cleaned
+    assert (cleaned.published, cleaned.dated_by) == (None, "")
+    assert any("24 November 2026" in note for note in cleaned.notes)
+
+
+def test_the_data_of_news_is_believed_though_its_day_is_not_shown() -> None:
+    news = ld(**{"@type": "NewsArticle", "datePublished": "2026-11-20T08:00:00Z"})
+    assert article(head=news).cleaned.published == date(2026, 11, 20)
 
 
 @pytest.mark.parametrize(

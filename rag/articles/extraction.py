@@ -7,17 +7,17 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
+from rag.articles import dating
 from rag.articles.blocks import Block, blocks, drop_hidden
 from rag.articles.clean import SENTENCE_END, Cleaned, Line, clean_lines, key, words
-from rag.articles.metadata import About, about, changed_day, names_of, visible_day
+from rag.articles.metadata import About, about, names_of
 from rag.articles.outlets import author_of, outlet_of, title_of
 from rag.articles.selection import article_blocks, outputs
 from rag.errors import ArticleError
 
-_SAME_WEEK = 7
 #: What an article that a wall cuts off is marked with.
 CUT = "Cut off by a subscription wall: only the beginning of the article is in the page."
 _SAVE = "Open it in a browser, wait until it shows the article, and save the page or its text."
@@ -129,7 +129,7 @@ def _extracted(
     site = outlet_of(page.site, address)
     title = title_of(page.title, site, address, page.headlines[:-1])
     cleaned = clean_lines(lines, title or page.title, language=page.language)
-    published, dated_by, said = _day(page, tree, found, kept, cleaned)
+    published, dated_by, said = dating.choose(dating.candidates(page, tree, address, found, kept, cleaned))
     cleaned = Cleaned(
         cleaned.title or title,
         cleaned.text,
@@ -141,29 +141,6 @@ def _extracted(
         (*notes, *said, *cleaned.notes),
     )
     return Extracted(cleaned, page.canonical, page.language)
-
-
-def _day(
-    page: About, tree: Any, found: list[Block], kept: list[bool], cleaned: Cleaned
-) -> tuple[date | None, str, list[str]]:
-    """The day, where it was found, and what to tell about it."""
-    if page.published and page.dated_by == "url":
-        return page.published, page.dated_by, []
-    shown, is_change = visible_day(found, kept, page.headlines, page.language)
-    if page.published:
-        # What a reader sees at the headline is the day where the outlet is, and of this text; data is of the system.
-        # Further away it may be another's: on 38 annotated pages where they differ, 20 to 1 within, 9 to 7 beyond.
-        near = shown is not None and not is_change and abs((shown - page.published).days) <= _SAME_WEEK
-        return (shown, "text", []) if near and shown != page.published else (page.published, page.dated_by, [])
-    if shown and not is_change:
-        return shown, "text", []
-    if cleaned.published:
-        return cleaned.published, cleaned.dated_by, []
-    changed = changed_day(page, tree) or shown
-    if changed is None:
-        return None, "", []
-    how = "text" if changed == shown else "metadata"
-    return changed, how, ["The day is that of the last change; no other is told."]
 
 
 def _lines(found: Sequence[Block], kept: Sequence[bool]) -> list[Line]:

@@ -21,7 +21,7 @@ from rag.articles.outlets import outlet_of, same_outlet, title_of
 _ARTICLE_TYPES = re.compile(r"(?:Article|Posting|Report|Review|Recipe|SocialMediaPosting)$")
 _MOST_NODES = 20_000
 #: The names under which outlets give the day of publication, the surest first.
-_PUBLISHED = (
+PUBLISHED = (
     "article:published_time og:article:published_time datepublished article:published og:published_time"
     " og:pubdate parsely-pub-date sailthru.date pubdate publish-date publish_date publication_date publishdate"
     " published_time article.published article_date_original citation_publication_date citation_online_date"
@@ -30,19 +30,21 @@ _PUBLISHED = (
     " shareaholic:article_published_time rnews:datepublished prism.publicationdate bt:pubdate article:created date"
     " datecreated timestamp created last.published release_date"
 ).split()
-_MODIFIED = (
+#: Names of the day of the last change.
+MODIFIED = (
     "article:modified_time", "og:updated_time", "datemodified", "article:modified", "dcterms.modified",
     "dc.date.modified", "lastmod", "last-modified", "revised", "modified", "updated_time",
 )  # fmt: skip
 _TITLES = ("og:title", "twitter:title", "dc.title", "dcterms.title", "parsely-title", "sailthru.title", "headline")
 _SITES = ("og:site_name", "application-name", "al:android:app_name", "dc.publisher", "publisher", "copyright")
 _AUTHORS = ("author", "article:author", "parsely-author", "sailthru.author", "dc.creator", "byl", "dcterms.creator")
-_CHANGED = re.compile(
+#: Words beside the day of a change, and of publication.
+CHANGED = re.compile(
     r"updat|modif|zuletzt|aktualisier|geändert|mis à jour|mise à jour|actualizado|aggiornat|обновлен|güncelle|stand\b",
     re.I,
 )
 
-_SAID = re.compile(
+SAID = re.compile(
     r"publish|posted|veröffentlicht|erschienen|datum\b|publié|publicado|pubblicat|gepubliceerd|опубликован|yayın|发布",
     re.I,
 )
@@ -74,9 +76,9 @@ class About:
 
 def about(tree: Any, url: str | None) -> About:
     """Read a page's own data; the day still lacks what only its blocks say, see `visible_day`."""
-    metas = _metas(tree)
+    metas = metas_of(tree)
     everything = list(json_nodes(tree))
-    nodes = [node for node in everything if any(_ARTICLE_TYPES.search(kind) for kind in _types(node))]
+    nodes = [node for node in everything if any(_ARTICLE_TYPES.search(kind) for kind in types_of(node))]
     found = About(nodes=nodes, language=_language(tree, metas))
     link = next((e.get("href") for e in tree.iter("link") if (e.get("rel") or "").lower() == "canonical"), None)
     found.canonical = _absolute(link or metas.get("og:url", ""), url)
@@ -97,7 +99,8 @@ def _absolute(link: str, url: str | None) -> str:
     return link if named else ""
 
 
-def _metas(tree: Any) -> dict[str, str]:
+def metas_of(tree: Any) -> dict[str, str]:
+    """The meta tags of a page: the first content under each name, in lower case."""
     found: dict[str, str] = {}
     for element in tree.iter("meta"):
         content = (element.get("content") or "").strip()
@@ -128,7 +131,8 @@ def json_nodes(tree: Any) -> Iterator[Mapping[str, Any]]:
                 stack.extend(v for v in reversed(list(node.values())) if isinstance(v, (dict, list)))
 
 
-def _types(node: Mapping[str, Any]) -> list[str]:
+def types_of(node: Mapping[str, Any]) -> list[str]:
+    """The types of a JSON-LD object."""
     kind = node.get("@type")
     return [str(k) for k in kind] if isinstance(kind, list) else [str(kind or "")]
 
@@ -157,7 +161,7 @@ def _name(found: About, tree: Any, metas: Mapping[str, str], everything: Sequenc
     heads = [" ".join(h.text_content().split()) for h, _ in zip(tree.iter("h1"), range(5), strict=False)]
     told = [*names_of(node.get("headline")), *(metas[name] for name in _TITLES if name in metas)]
     found.headlines = [t for t in dict.fromkeys([*told, *heads, page_title]) if t]
-    sites = [n for node in everything if "WebSite" in _types(node) for n in names_of(node.get("name"))]
+    sites = [n for node in everything if "WebSite" in types_of(node) for n in names_of(node.get("name"))]
     found.site = next(
         filter(None, [metas.get("og:site_name", ""), *names_of(node.get("publisher")), *sites,
                       *(metas.get(name, "") for name in _SITES)]), "",
@@ -195,19 +199,12 @@ def _date(found: About, tree: Any, metas: Mapping[str, str], url: str) -> None:
 def _written(found: About, tree: Any, metas: Mapping[str, str]) -> Iterator[str]:
     """What the page's data gives as its day of publication, the surest first, as far as it is a day."""
     values = [node.get(name) for name in ("datePublished", "dateCreated", "uploadDate") for node in found.nodes]
-    values += [metas.get(name) for name in _PUBLISHED]
+    values += [metas.get(name) for name in PUBLISHED]
     values += [
         e.get("content") or e.get("datetime") or e.text_content()
         for e in tree.xpath("//*[@itemprop='datePublished' or @pubdate]")[:3]
     ]
     yield from (str(value) for value in values if value and day(value, language=found.language)[0])
-
-
-def changed_day(found: About, tree: Any) -> date | None:
-    """The day of the last change, for a page that tells no other."""
-    metas = _metas(tree)
-    values = [*(node.get("dateModified") for node in found.nodes), *(metas.get(name) for name in _MODIFIED)]
-    return next((when for value in values if value and (when := day(value, language=found.language)[0])), None)
 
 
 def visible_day(
@@ -232,13 +229,13 @@ def visible_day(
         if not _may_date(blocks[n], apart=n < head):
             continue
         found = _days_of(blocks[n], language)
-        if found and not _CHANGED.search(blocks[n].text):
+        if found and not CHANGED.search(blocks[n].text):
             return found[0], False
         changed = changed or (found[0] if found else None)
     after = range(prose[-1] + 1, min(prose[-1] + 16, len(blocks)))
     for n in (*range(head, prose[-1] + 1), *after):
         block = blocks[n]
-        said = _SAID.search(block.text[:200]) or (prose[-1] < n <= prose[-1] + 2 and lone_date(block.text))
+        said = SAID.search(block.text[:200]) or (prose[-1] < n <= prose[-1] + 2 and lone_date(block.text))
         if said and _may_date(block, apart=True) and (found := _days_of(block, language)):
             return found[-1], False
     return changed, changed is not None
