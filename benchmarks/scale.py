@@ -17,6 +17,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from rag.indexing import vectors
 from rag.indexing.build import build_index, delete_articles
 from rag.indexing.contract import BuildSettings, Filters, Record
 from rag.indexing.store import Store, Writer
-from rag.models.embedder import SentenceTransformerEmbedder
+from rag.models.embedder import open_embedder
 from rag.retrieval.retriever import Retriever, search_words
 from rag.settings import Settings
 from rag.types import Article, Query, Sentence
@@ -36,6 +37,7 @@ from rag.types import Article, Query, Sentence
 #: Passages of a commit while building, so that the merges are those of a large run.
 COMMIT = 15_000
 NOISE = 0.75
+MONTH = Filters((), date(2023, 1, 1), date(2023, 1, 31))
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, float, Any]:
@@ -84,6 +86,8 @@ def build(source: Path, folder: Path, passages: int) -> None:
     print(f"# {sum(len(r.passages) for r in records)} real passages of {len(records)} articles", flush=True)
 
     def run() -> None:
+        if (folder / "index.sqlite").exists() and Store.open(folder).counts()[1] >= passages:
+            return
         with Writer(folder, built) as writer:
             for record in varied(records, *writer.store.counts(), passages):
                 writer.put(record)
@@ -150,9 +154,6 @@ def search(folder: Path, questions: list[str], asked: np.ndarray, embedder: Any,
         print(f"after {len(questions)} questions: {memory()}", flush=True)
 
 
-MONTH = Filters((), __import__("datetime").date(2023, 1, 1), __import__("datetime").date(2023, 1, 31))
-
-
 def one_more(folder: Path, new: Path, embedder: Any, settings: Settings) -> None:
     """Add real articles one by one, as the page does, and take them out again."""
     settings = replace(settings, index_dir=folder)
@@ -216,9 +217,9 @@ def main() -> None:
     lines = given.questions.read_text(encoding="utf-8").splitlines()
     draw = np.random.default_rng(2)
     questions = [json.loads(lines[n])["question"] for n in draw.permutation(len(lines))[:400]]
-    embedder = SentenceTransformerEmbedder()
-    asked = embedder.encode(questions, kind="query")
     settings = Settings.load({}, cache_dir=given.work / "cache")
+    embedder = open_embedder(settings.embedding_model, settings.cache_dir)
+    asked = embedder.encode(questions, kind="query")
     for passages in given.passages:
         folder = given.work / f"index-{passages}"
         build(given.index, folder, passages)

@@ -219,7 +219,7 @@ def due(sizes: Sequence[int], alive: Sequence[int]) -> range | None:
                 start -= 1
             run = alive[start:end]
             # A large one is not written anew for the sake of a few small ones.
-            if len(run) >= FANOUT and (not tier or 2 * max(run) <= sum(run)):
+            if len(run) >= FANOUT and (not tier or FANOUT // 2 * max(run) <= sum(run)):
                 return range(start, end)
             end = start - 1 if start == end else start
     return None

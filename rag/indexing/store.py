@@ -77,6 +77,8 @@ class Part:
         first, last: its first and last row.
         alive: which of its passages were not removed, None when none was.
         approximate: for a large one.
+        left: number of passages that are there.
+        terms: number of terms in them.
     """
 
     number: int
@@ -86,6 +88,8 @@ class Part:
     sha256: str
     alive: Mask | None = None
     approximate: vectors.Approximate | None = None
+    left: int = 0
+    terms: int = 0
 
     def passing(self, filters: Filters, articles: NDArray[np.int64] | None = None) -> Mask | None:
         """Its passages that are there and pass; None for all. `articles` as `Segment.passing` takes them."""
@@ -93,11 +97,6 @@ class Part:
         if self.alive is None or passes is None:
             return self.alive if passes is None else passes
         return self.alive & passes
-
-    @property
-    def left(self) -> int:
-        """Number of passages that are there."""
-        return len(self.segment) if self.alive is None else int(self.alive.sum())
 
 
 class Store:
@@ -183,7 +182,9 @@ class Store:
                         raise ValueError(f"segment {number} holds {len(segment)} passages and not {passages}")
                     approximate = self._approximate(number, json.loads(measured))
                 alive = segment.without(gone[np.searchsorted(gone, first) : np.searchsorted(gone, last, "right")])
-                parts.append(Part(number, first, last, segment, sha256, alive, approximate))
+                lengths = segment.postings.lengths if alive is None else segment.postings.lengths[alive]
+                terms = int(lengths.sum(dtype=np.int64))
+                parts.append(Part(number, first, last, segment, sha256, alive, approximate, len(lengths), terms))
         return parts
 
     def _approximate(self, number: int, about: dict[str, Any]) -> vectors.Approximate | None:
@@ -424,10 +425,7 @@ class Store:
         keys = list(dict.fromkeys(filter(None, self._tokenizer.keys(words))))
         there = [[fulltext.matches(part.segment.postings, key, part.alive) for key in keys] for part in self.parts]
         total = sum(part.left for part in self.parts)
-        terms = sum(
-            int(part.segment.postings.lengths.sum(where=True if part.alive is None else part.alive, dtype=np.int64))
-            for part in self.parts
-        )
+        terms = sum(part.terms for part in self.parts)
         holding = [sum(len(each[k].places) for each in there) for k in range(len(keys))]
         found: list[tuple[int, float]] = []
         articles = self._articles(filters)
@@ -436,7 +434,7 @@ class Store:
             for word, often in zip(words_of, holding, strict=True):
                 idf = fulltext.weight(total, often)
                 fulltext.add_scores(scores, word, idf, part.segment.postings.lengths, terms / max(1, total))
-            found += _best(part, scores, part.segment.passing(filters, articles), n)
+            found += _best(part, scores, words_of, part.segment.passing(filters, articles), n)
         return _first(found, n)
 
     def holding(self, words: Sequence[str], filters: Filters = NO_FILTERS) -> list[int]:
@@ -526,13 +524,19 @@ def _first(found: list[tuple[int, float]], n: int) -> list[tuple[int, float]]:
     return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:n]
 
 
-def _best(part: Part, scores: NDArray[np.float64], passes: Mask | None, n: int) -> list[tuple[int, float]]:
-    """Rows of the n best scores above 0 among those that pass."""
-    at = np.flatnonzero(scores if passes is None else scores * passes)
-    if len(at) > n:
-        least = np.partition(scores[at], len(at) - n)[len(at) - n]
-        at = at[scores[at] >= least]
-    return list(zip(part.segment.rows[at].tolist(), scores[at].tolist(), strict=True))
+def _best(
+    part: Part, scores: NDArray[np.float64], words: Sequence[fulltext.Found], passes: Mask | None, n: int
+) -> list[tuple[int, float]]:
+    """Rows and scores of the n best among those that pass, and of their equals."""
+    places = np.concatenate([word.places for word in words]) if words else np.zeros(0, np.uint32)
+    if passes is not None:
+        places = places[passes[places]]
+    found = scores[places]
+    # A place stands there once for each word, so the n best are among the n * words first.
+    if len(found) > (most := n * len(words)):
+        places = places[found >= np.partition(found, len(found) - most)[len(found) - most]]
+    places = np.unique(places)
+    return list(zip(part.segment.rows[places].tolist(), scores[places].tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
