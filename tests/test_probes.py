@@ -11,7 +11,7 @@ from rag.evaluation.metrics import contains
 from rag.settings import Settings
 from rag.types import Answer
 
-pytestmark = pytest.mark.xfail(strict=False, reason="wanted of the rebuilt core; the mark goes when all seven hold")
+wanted = pytest.mark.xfail(strict=True, reason="wanted: the reader takes the wrong words of the right sentence")
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +40,12 @@ def test_both_lengths_are_shown_however_one_asks(bot: Bot, question: str) -> Non
 def test_the_mediators_are_named(bot: Bot, question: str) -> None:
     answer = bot.ask(question)
     assert not answer.abstained
-    assert contains(short(answer), "Qatar")
-    assert contains(short(answer), "Turkey") or contains(short(answer), "Türkiye") or contains(short(answer), "Turkish")
-    assert 0.5 < answer.probability <= 1
+    assert any(contains(short(answer), name) for name in ("Qatar", "Qatari"))
+    assert any(contains(short(answer), name) for name in ("Turkey", "Türkiye", "Turkish"))
+    assert bot.threshold("person") <= answer.probability <= 1
 
 
+@wanted
 def test_the_place_of_a_round_is_no_party_to_it(bot: Bot) -> None:
     answer = bot.ask("Where was the second round held?")
     assert contains(short(answer), "Istanbul")
@@ -52,6 +53,7 @@ def test_the_place_of_a_round_is_no_party_to_it(bot: Bot) -> None:
     assert 0 <= answer.probability <= 1
 
 
+@wanted
 def test_each_delegation_has_its_own_leader(bot: Bot) -> None:
     answer = bot.ask("Who led the Afghan delegation?")
     assert contains(short(answer), "Najib")

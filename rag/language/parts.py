@@ -145,23 +145,47 @@ def asked(question: str) -> tuple[str, str]:
     return " ".join(found), context
 
 
+#: What is asked of a thing by a noun, and the word that asks for it after "how".
+MEASURES = {
+    "length": "long", "height": "high", "width": "wide", "depth": "deep", "weight": "heavy", "age": "old",
+    "size": "large", "speed": "fast", "temperature": "hot",
+}  # fmt: skip
+_PLURAL = re.compile(r"[^siu]s$|^(?:men|women|people)$")
+_MEASURED = re.compile(
+    rf"(?:(?:what|how much) (?:is|was|are|were) )?(?:the )?(?P<measure>{'|'.join(MEASURES)}) of (?P<thing>[^,]+)", re.I
+)
+#: "mauna loa height": at most four words, as people type them into a search box.
+_MEASURE_LAST = re.compile(rf"(?P<thing>[\w’'-]+(?: [\w’'-]+){{0,3}}) (?P<measure>{'|'.join(MEASURES)})", re.I)
+
+
 def bare(question: str) -> str:
     """What is asked as a plain question, for models that learned from such; orders and noun phrases they read worse.
 
     "do you know who built the tower" gives "who built the tower?", "Name the mediators." "Who are the mediators?" and
-    "Length of the border" "What is the length of the border?". Anything else is unchanged.
+    "Border between the two" "What is the border between the two?"; who asks for a measure by its noun ("What is the
+    length of the border?", "border length") asks "How long is the border?". Anything else is unchanged.
     """
     told = question.strip()
     if opener := _OPENER.match(told):
         told = told[opener.end() :]
     body = told.rstrip(" ?.!")
+    order = _NAMING.match(body)
+    if measured := _MEASURED.fullmatch(order.group(1) if order else body) or _measure_last(body):
+        verb = "are" if _PLURAL.search(measured["thing"].split()[-1]) else "is"
+        return f"How {MEASURES[measured['measure'].casefold()]} {verb} {measured['thing']}?"
     if _WORD.match(told):
         return f"{body}?"
-    if order := _NAMING.match(body):
+    if order:
         return _asking_for(order.group(1))
     if _NOUN_PHRASE.match(body) and not any(word in _AUXES for word in body.casefold().split()):
         return _asking_for(body)
     return told
+
+
+def _measure_last(body: str) -> re.Match[str] | None:
+    found = _MEASURE_LAST.fullmatch(body)
+    asks = _WORD.match(body) or {*_AUXES, *_SMALL} & set(body.casefold().split())
+    return None if asks else found
 
 
 def _asking_for(thing: str) -> str:
