@@ -257,7 +257,7 @@ def test_a_day_that_is_not_sure_is_named_and_not_given() -> None:
 
 
 def test_the_data_of_news_is_believed_though_its_day_is_not_shown() -> None:
-    news = ld(**{"@type": "NewsArticle", "datePublished": "2026-11-20T08:00:00Z"})
+    news = ld(**{"@type": "NewsArticle", "datePublished": "2026-11-20T08:00:00Z", "dateModified": "2026-11-24"})
     assert article(head=news).cleaned.published == date(2026, 11, 20)
 
 
