@@ -198,7 +198,7 @@ def test_a_verdict_is_still_seen_after_a_reload(page: str, browser: Any) -> None
         tab.get_by_role("button", name="Right", exact=True).click()
         tab.reload()
         tab.locator(".dl-answer").wait_for()
-        pressed = tab.locator("[aria-pressed=true]")
+        pressed = tab.locator(".dl-tools [aria-pressed=true]")
         assert [button.inner_text() for button in pressed.all()] == ["Right"]
 
 

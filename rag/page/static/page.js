@@ -37,7 +37,16 @@
     const given = turn.dataset.conversation && localStorage.getItem(verdictKey(turn));
     turn.querySelectorAll("[aria-pressed]").forEach((b) => b.setAttribute("aria-pressed", String(b.dataset.do === given)));
   };
+  // Messages of different boxes may arrive in another order than they were sent; what is older than what stands is not shown.
+  let newest = {};
+  const late = (message) => {
+    const key = message.op === "all" ? "all" : message.turn;
+    if (message.number < Math.max(newest.all ?? 0, newest[key] ?? 0)) return true;
+    newest = message.op === "all" ? { all: message.number } : { ...newest, [key]: message.number };
+    return false;
+  };
   const show = (message) => {
+    if (/^(all|turn|words|next)$/.test(message.op) && late(message)) return;
     if (message.op === "all") {
       feed().innerHTML = message.turns.join("") || message.welcome;
       feed().querySelectorAll(".dl-turn").forEach(showVerdict);

@@ -27,7 +27,10 @@ def build(desk: Desk) -> gr.Blocks:
     with gr.Blocks(title="Dateline", analytics_enabled=False, fill_width=True) as page:
         shared.conversation = gr.State(Conversation())
         shared.remembered = gr.BrowserState(None, storage_key="dateline", secret="dateline")
-        shared.outbox = gr.Textbox(visible="hidden", elem_id="dl-outbox", label="Messages")
+        shared.outbox, shared.stream, shared.aside, shared.later = (
+            gr.Textbox(visible="hidden", elem_id=f"dl-{name}", label="Messages")
+            for name in ("outbox", "stream", "aside", "later")
+        )
         shared.changed = gr.Textbox(visible="hidden", elem_id="dl-changed", label="Changed")
         with gr.Row(elem_id="dl-desk"):
             with gr.Column(elem_id="dl-left", min_width=0):
@@ -57,7 +60,7 @@ def build(desk: Desk) -> gr.Blocks:
              side.who, *settings.restored],
             js="(kept) => ({ ...kept, link: location.hash })",
             **AT_ONCE,
-        ).then(articles.welcome, None, shared.outbox, **AT_ONCE)  # fmt: skip
+        ).then(articles.welcome, None, shared.aside, **AT_ONCE)  # fmt: skip
         page.unload(arrival.gone)
         add_api(desk, concurrency_id=MODEL, concurrency_limit=1)
     return page

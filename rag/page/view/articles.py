@@ -61,7 +61,7 @@ class ArticlesTab:
             self.shared.changed.change(lambda: None, **AT_ONCE),
         ):
             change.then(self.refreshed, None, fresh, **AT_ONCE).then(
-                self.welcome, None, self.shared.outbox, **AT_ONCE
+                self.welcome, None, self.shared.aside, **AT_ONCE
             ).then(ask.chips_of, ask.filters, ask.chips, **AT_ONCE)
         self.outcome.change(None, **show)
         tab.select(None, **show)

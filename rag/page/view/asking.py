@@ -95,7 +95,8 @@ class AskTab:
         """
         shared, self.k = self.shared, k
         to_script = {"js": "(text) => { (window.datelineMail ??= []).push(text); window.dateline?.read(); }", **AT_ONCE}
-        shared.outbox.change(None, shared.outbox, **to_script)
+        for box in (shared.outbox, shared.stream, shared.aside, shared.later):
+            box.change(None, box, **to_script)
         begun = [shared.outbox, self.box, shared.conversation, *self.filters]
         for event, inputs in (
             (self.box.submit(self.begin, [self.box, shared.conversation], begun, **AT_ONCE), self.options),
@@ -103,12 +104,12 @@ class AskTab:
              self.options),
         ):  # fmt: skip
             event.then(
-                self.respond, inputs, [shared.outbox, shared.conversation], concurrency_limit=1,
+                self.respond, inputs, [shared.stream, shared.conversation], concurrency_limit=1,
                 concurrency_id=MODEL, show_progress="minimal", show_progress_on=self.box, **PRIVATE,
             ).then(
                 self.finish, [shared.conversation, shared.remembered], [self.box, shared.saved, shared.remembered],
                 **AT_ONCE,
-            ).then(self.follow, shared.conversation, shared.outbox, **AT_ONCE)  # fmt: skip
+            ).then(self.follow, shared.conversation, shared.later, **AT_ONCE)  # fmt: skip
         self.box.stop(self.stop, **AT_ONCE)
         self.done.change(
             self.act, [self.done, shared.conversation, shared.remembered, *self.filters],

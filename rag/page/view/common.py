@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,8 +30,8 @@ from rag.settings import EXTRACTS
 MODEL, INDEX = "model", "index"
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 AT_ONCE: dict[str, Any] = {"queue": False, "show_progress": "hidden", **PRIVATE}
-#: Numbers of messages, so that no two are equal and each is seen as a change.
-_numbers = itertools.count()
+#: Numbers of messages, so that no two are equal and each is seen as a change; they grow, also over a restart.
+_numbers = itertools.count(time.time_ns() // 1_000_000)
 
 
 @dataclass(slots=True)
@@ -40,7 +41,9 @@ class Shared:
     Attributes:
         conversation: what is open, a gr.State.
         remembered: what the browser keeps: filters, model, and which conversation is open.
-        outbox: messages to the script, see static/page.js.
+        outbox: messages to the script, see static/page.js. What goes on by itself has a box of its own, since of two
+            messages that arrive in one box at once a browser sees the last only: `stream` for an answer as it comes,
+            `aside` for what an empty conversation shows, `later` for what may be asked next.
         changed: the script writes here when articles or collections have changed.
         saved: the list of conversations.
     """
@@ -50,6 +53,9 @@ class Shared:
     conversation: Any = None
     remembered: Any = None
     outbox: Any = None
+    stream: Any = None
+    aside: Any = None
+    later: Any = None
     changed: Any = None
     saved: Any = None
 
