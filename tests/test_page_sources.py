@@ -222,6 +222,26 @@ def test_many_are_deleted_at_once_and_only_when_that_is_sure(page: str, browser:
         here.get_by_text("0 of 4 articles").wait_for()
 
 
+def test_what_another_process_indexes_is_shown(
+    page: str,
+    browser: Any,  # noqa: F811
+    home: Path,
+    briefs: Settings,
+    embedder: Any,
+) -> None:
+    (home / "late.txt").write_text("Title: A late story\nSource: Desk Late\n\nThe last tram left Kiel.")
+    with visiting(browser, page) as tab:
+        here = articles(tab)
+        build_index(load([home / "late.txt"]), replace(briefs, index_dir=home / "index"), embedder=embedder)
+        tab.evaluate("() => window.datelineSources.look()")
+        here.get_by_role("button", name="A late story").wait_for()
+        assert "1 new article." in tab.locator("#dl-sources-said").inner_text()
+        tab.locator("#dl-status", has_text="5 articles").wait_for()
+        assert httpx.post(f"{page}/sources/delete", json={"ids": ["late"]}).json()["gone"] == ["late"]
+        tab.evaluate("() => window.datelineSources.look()")
+        tab.get_by_text("4 of 4 articles").wait_for()
+
+
 class Feed(BaseHTTPRequestHandler):
     """A feed that grows by one entry each time that it is asked."""
 
