@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import socket
 import sqlite3
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -367,6 +369,40 @@ def test_what_is_no_settings_file(folder: Path, content: str, tmp_path: Path) ->
     file = tmp_path / "dateline.toml"
     file.write_text(content, encoding="utf-8")
     refused("status", folder=folder, environment={"DATELINE_SETTINGS": str(file), "DATELINE_INDEX_DIR": ""})
+
+
+NASTY = ["", " ", "\udcff", "../x", "no/such", "9" * 30, "-1", "1e999", "http://[x", "x" * 5000, "%s", "'; --",
+         "\x1b[31m", "2026-02-31", "\u202e", "--", "@x", "a:b:c", "{", "~nobody"]  # fmt: skip
+
+
+def _leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from _leaves(inner, (*path, name))
+    elif path[0] not in {"chat", "doctor", "watch"}:  # which go on, or do much, where what they are given is good
+        yield path, command
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_no_drawn_command_line_ends_in_a_traceback(folder: Path) -> None:
+    """Every command, bad values for what it takes and a few flags. (No command line holds a zero byte.)"""
+    draw, leaves, odd = random.Random(3), list(_leaves(main)), []
+    for n in range(200):
+        path, command = leaves[n % len(leaves)]
+        given = list(path)
+        for param in command.params:
+            named = max(param.opts, key=len)
+            if isinstance(param, click.Option) and param.is_flag:
+                given += [named] if draw.random() < 0.2 and named != "--help" else []
+            elif isinstance(param, click.Argument) or draw.random() < 0.4:
+                value = draw.choice(NASTY)
+                given += [value] if isinstance(param, click.Argument) else [named, value]
+        started = time.monotonic()
+        result = CliRunner().invoke(main, given, env={"DATELINE_INDEX_DIR": str(folder / "index")}, input="")
+        odd += [(given, repr(result.exception))] if not isinstance(result.exception, SystemExit | None) else []
+        odd += [(given, "hangs")] if time.monotonic() - started > 3 * LONGEST else []
+    assert odd == []
 
 
 # ---------------------------------------------------------------------- when it is noticed
