@@ -61,6 +61,7 @@ def test_an_answer_is_taken_along(page: str, browser: Any) -> None:  # noqa: F81
         assert clipboard(tab) == f"“{quote}” ({label})"
 
 
+@pytest.mark.slow
 def test_copying_works_without_a_secure_connection(page: str, browser: Any) -> None:  # noqa: F811
     """As in a house network: there browsers offer pages no clipboard but the old one."""
     with visiting(browser, page) as tab:
@@ -147,6 +148,7 @@ def test_conversations_are_named_pinned_and_found(page: str, browser: Any) -> No
         tab.locator(".dl-question", has_text="Where was the ceasefire signed?").wait_for()
 
 
+@pytest.mark.slow
 def test_every_key_of_the_sheet_works(page: str, browser: Any) -> None:  # noqa: F811
     with visiting(browser, page) as tab:
         tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -201,6 +203,7 @@ def test_every_key_of_the_sheet_works(page: str, browser: Any) -> None:  # noqa:
         assert not sheet.is_visible(), "and they can be switched off (WCAG 2.1.4)"
 
 
+@pytest.mark.slow
 def test_the_theme_lasts(page: str, browser: Any) -> None:  # noqa: F811
     with visiting(browser, page) as tab:
         dark = "() => document.body.classList.contains('dark')"
@@ -230,6 +233,7 @@ def test_what_was_understood_is_switched_off_or_changed(page: str, browser: Any)
         assert tab.locator("#dl-since input").is_visible()
 
 
+@pytest.mark.slow
 def test_what_is_asked_is_chosen_beside_the_conversations(page: str, browser: Any) -> None:  # noqa: F811
     with visiting(browser, page) as tab:
         shelf = tab.locator("#dl-shelf")
@@ -245,6 +249,7 @@ def test_what_is_asked_is_chosen_beside_the_conversations(page: str, browser: An
         shelf.get_by_role("button", name="Tower Desk 1 1", pressed=False).wait_for()
 
 
+@pytest.mark.slow
 def test_no_line_of_an_answer_is_longer_than_72_characters(page: str, browser: Any) -> None:  # noqa: F811
     with visiting(browser, page) as tab:
         ask(tab, "Why did the talks fail?")
@@ -264,6 +269,7 @@ def test_no_line_of_an_answer_is_longer_than_72_characters(page: str, browser: A
     assert 40 < longest <= 72
 
 
+@pytest.mark.slow
 def test_an_answer_may_be_short(page: str, browser: Any) -> None:  # noqa: F811
     with visiting(browser, page) as tab:
         full = ask(tab, "Why did the talks fail?").locator(".dl-claims .dl-claim").count()
@@ -273,6 +279,7 @@ def test_an_answer_may_be_short(page: str, browser: Any) -> None:  # noqa: F811
         assert 0 < short < full
 
 
+@pytest.mark.slow
 def test_what_is_asked_next_is_answered(page: str, browser: Any) -> None:  # noqa: F811
     with visiting(browser, page) as tab:
         ask(tab, "Why did the talks fail?")
@@ -285,6 +292,7 @@ def test_what_is_asked_next_is_answered(page: str, browser: Any) -> None:  # noq
         tab.wait_for_function("() => document.querySelectorAll('.dl-turn .dl-next')[0].childElementCount === 0")
 
 
+@pytest.mark.slow
 def test_models_are_chosen_with_what_they_need(page: str, browser: Any) -> None:  # noqa: F811
     with visiting(browser, page) as tab:
         tab.get_by_role("tab", name="Settings").click()
@@ -300,6 +308,7 @@ def test_models_are_chosen_with_what_they_need(page: str, browser: Any) -> None:
         tab.locator("#dl-stored", has_text="conversations").wait_for()
 
 
+@pytest.mark.slow
 def test_a_question_asked_while_models_load_waits_with_a_word(
     home: Path,  # noqa: F811
     cache_dir: Path,
