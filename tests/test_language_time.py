@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.language.time import TimeFrame, covers, describe, sources_named, speaks_of, understand_time
+from rag.language.time import TimeFrame, covers, describe, sources_named, speaks_of, spelled_days, understand_time
 
 TODAY = date(2026, 11, 25)  # a Wednesday
 
@@ -258,3 +258,19 @@ def test_outlets_that_are_asked(question: str, named: list[str], rest: str) -> N
 )
 def test_outlets_that_are_the_matter(question: str) -> None:
     assert sources_named(question, OUTLETS) == ((), question)
+
+
+@pytest.mark.parametrize(
+    ("asked", "spelled"),
+    [
+        ("What happened on 08/11/2026?", "What happened on 8 November 2026?"),
+        ("What was said on 3.4.2026?", "What was said on 3 April 2026?"),
+        ("Who spoke on 11/25/2026?", "Who spoke on 25 November 2026?"),
+        ("What happened on 25/12?", "What happened on 25 December?"),
+        ("Who resigned on 8. November?", "Who resigned on 8 November?"),
+        ("Did 3/4 of the voters come?", "Did 3/4 of the voters come?"),
+        ("Did version 1.2.30 fail on 40/50?", "Did version 1.2.30 fail on 40/50?"),
+    ],
+)
+def test_dates_in_figures_have_the_day_first(asked: str, spelled: str) -> None:
+    assert spelled_days(asked) == spelled

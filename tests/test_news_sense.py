@@ -167,16 +167,33 @@ ASKS = [
 ]  # fmt: skip
 
 
+def write_set(name: str, folder: Path) -> Path:
+    """The articles of a set as files in a folder."""
+    for file, (source, day, text) in SETS[name].items():
+        title, _, body = text.partition("\n")
+        head = f"---\ntitle: {title}\nsource: {source}\npublished: {day}\n---\n"
+        (folder / file.replace(".txt", ".md")).write_text(head + body, encoding="utf-8")
+    return folder
+
+
+def headline(answer: Answer) -> str:
+    return " | ".join([*(c.quote for c in answer.short), *(v.value for v in answer.versions)]) or answer.text
+
+
+def is_right(answer: Answer, ask: Ask) -> bool:
+    """Whether an answer is what is asked for, in its headline too."""
+    head, said = headline(answer), f"{answer.text} {headline(answer)}"
+    held = answer.abstained or (all(each in head for each in ask.head) and all(each in said for each in ask.said))
+    refusal = ask.refused is None or answer.abstained == ask.refused
+    return held and refusal and not any(each in head for each in ask.never) and ask.noted in " ".join(answer.notes)
+
+
 @pytest.fixture(scope="module")
 def bots(tmp_path_factory: pytest.TempPathFactory, embedder: Any, cache_dir: Path) -> Iterator[dict[str, Bot]]:
     opened: dict[str, Bot] = {}
     parts = None
-    for name, articles in SETS.items():
-        folder = tmp_path_factory.mktemp(name)
-        for file, (source, day, text) in articles.items():
-            title, _, body = text.partition("\n")
-            head = f"---\ntitle: {title}\nsource: {source}\npublished: {day}\n---\n"
-            (folder / file.replace(".txt", ".md")).write_text(head + body, encoding="utf-8")
+    for name in SETS:
+        folder = write_set(name, tmp_path_factory.mktemp(name))
         settings = Settings.load({}, index_dir=folder / "index", cache_dir=cache_dir)
         build_index(load([folder]), settings, embedder=embedder)
         retriever = Retriever.open(settings=replace(settings, model="extracts"), embedder=embedder)
@@ -187,18 +204,7 @@ def bots(tmp_path_factory: pytest.TempPathFactory, embedder: Any, cache_dir: Pat
         bot.close()
 
 
-def headline(answer: Answer) -> str:
-    return " | ".join([*(c.quote for c in answer.short), *(v.value for v in answer.versions)]) or answer.text
-
-
 @pytest.mark.parametrize("ask", ASKS, ids=lambda ask: ask.question)
 def test_a_newsroom_question(bots: dict[str, Bot], ask: Ask) -> None:
     answer = bots[ask.articles].ask(ask.question)
-    if ask.refused is not None:
-        assert answer.abstained == ask.refused
-    said = " ".join([answer.text, headline(answer)])
-    if not answer.abstained:
-        assert all(each in headline(answer) for each in ask.head), headline(answer)
-        assert all(each in said for each in ask.said), said
-    assert not any(each in headline(answer) for each in ask.never), headline(answer)
-    assert ask.noted in " ".join(answer.notes)
+    assert is_right(answer, ask), (headline(answer), answer.text, answer.notes)

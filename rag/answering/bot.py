@@ -48,6 +48,13 @@ UNMEASURED_RATE = 120.0
 ANSWER_WORDS = 75
 
 
+#: Said of an answer from articles in another language.
+OTHER_LANGUAGE = (
+    "Answers are measured for English articles only. For others set a multilingual embedding model and index anew: "
+    "DATELINE_EMBEDDING_MODEL=intfloat/multilingual-e5-small."
+)
+
+
 class Bot:
     """Answers questions from an index.
 
@@ -380,6 +387,8 @@ class _Run:
         } | parts
         notes = (*self.query.understood, *self.bot.notes, *values.pop("notes", ()))
         notes += tuple(f"The articles do not say: {question}" for question in values["unanswered"])
+        if any(c.article.language not in {"", "en"} for claim in claims for c in claim.citations):
+            notes = (*notes, OTHER_LANGUAGE)
         return Answer(
             self.asked.text, self.query, kind, claims=tuple(claims), hits=self.hits, notes=notes,
             timings=dict(self.timings), **values,

@@ -16,7 +16,7 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING
 
-from rag.answering.fitting import Row, asked_in_tables, eligible, fits, names_given, opposing
+from rag.answering.fitting import Row, asked_in_tables, eligible, fitting_rows, names_given, opposing
 from rag.answering.versions import values_of
 from rag.errors import ModelBroken, ModelMissing
 from rag.language.measures import fitting
@@ -131,7 +131,7 @@ def find(query: Query, hits: Sequence[Hit], probability: Probability | None = No
     cells = asked_in_tables(query, rows)
     _told_by_row(cells, alone)
     against, swapped = opposing(query, rows)
-    able = {n for n, row in enumerate(rows) if n not in swapped and cells.get(n) != (0, 0) and fits(query, row)}
+    able = {n for n in fitting_rows(query, rows) if n not in swapped and cells.get(n) != (0, 0)}
     kept = sorted(against or (able and eligible(query, rows, alone, able)))
     if not kept:
         return Finding(query, tuple(hits), ())

@@ -25,7 +25,7 @@ from rag.types import COMPARABLE, Hit, Query, Reading, Sentence
 _SEVERAL = re.compile(r"\s+(?:and|or|&)\s+(?:the\s+)?|,\s*|\s+(?:each|both)\b", re.I)
 #: "Who is the lawyer of …": the office that is asked for.
 _OFFICE = re.compile(
-    r"who(?:['’]s| is| was| are| were) (?:the |an? )?(?:[\w-]+ ){0,2}?([\w-]+?)(?= (?:of|for|at|in|to)\b|\W*$)", re.I
+    r"who(?:['’]s| is| was| are| were) (?:the|an?) (?:[\w-]+ ){0,2}?([\w-]+?)(?= (?:of|for|at|in|to)\b|\W*$)", re.I
 )
 
 
@@ -70,8 +70,6 @@ def eligible(query: Query, rows: Sequence[Row], values: Sequence[float], able: s
     if query.frame:
         since, until = query.frame[0] or date.min, query.frame[1] or date.max
         found = _narrowed(found, {n for n in found if _in_time(rows[n], since, until)}, values)
-    if office := _OFFICE.match(query.text):
-        found = {n for n in found if _holds_office(query, rows[n], stem(fold(office[1])))} or found
     if query.speech == "who":
         return _narrowed(found, {n for n in found if rows[n].sentence.speaker}, values)
     if query.speaker:
@@ -80,6 +78,14 @@ def eligible(query: Query, rows: Sequence[Row], values: Sequence[float], able: s
         theirs = {n for n in found if any(_speaks(rows[n].sentence, name) for name in speakers)}
         about = {n for n in found if any(stems <= set(content_stems(rows[n].text)) for stems in named)}
         return theirs or about or found
+    return found
+
+
+def fitting_rows(query: Query, rows: Sequence[Row]) -> set[int]:
+    """Which sentences hold what is asked for, see `fits`; of an office those that name its holder, if there are any."""
+    found = {n for n, row in enumerate(rows) if fits(query, row)}
+    if office := _OFFICE.match(query.text):
+        return {n for n in found if _holds_office(query, rows[n], stem(fold(office[1])))} or found
     return found
 
 

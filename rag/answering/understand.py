@@ -11,7 +11,7 @@ from rag.language.parts import asked, bare, parts
 from rag.language.scripts import plain
 from rag.language.speech import asked_speaker
 from rag.language.standalone import standalone
-from rag.language.time import describe, sources_named, understand_time
+from rag.language.time import describe, sources_named, spelled_days, understand_time
 from rag.language.words import words
 from rag.types import Answer, Query
 
@@ -54,6 +54,7 @@ def understand(query: Query, history: Sequence[Answer], about: Surroundings) -> 
         history: the answers so far, oldest first, for follow-ups such as "and where?".
     """
     whole = standalone(query.text, history)
+    whole = whole if "times" in query.without else spelled_days(whole)
     text, context = asked(whole)
     found = parts(text)
     understood = (*query.understood, *((f"Asked: {text}",) if context else ()))

@@ -62,6 +62,8 @@ def load(
             undated += item.published is None
             if CUT in item.notes:
                 note(f"{item.id}: {CUT}")
+            for line in item.notes if item.pages else ():  # pages without text, or read from their pictures
+                note(f"{item.id}: {line}")
         yield item
     if undated:
         note(f"Undated: {undated} of {total_read} articles.")

@@ -123,6 +123,33 @@ class _Found(NamedTuple):
     explicit: bool
 
 
+_WRITTEN = re.compile(
+    r"\b(?P<day>\d{1,2})(?P<mark>[/.])(?P<month>\d{1,2})(?P=mark)(?P<year>\d{4})\b"
+    r"|(?<=\bon )(?P<day2>\d{1,2})[/.](?P<month2>\d{1,2})\.?(?=\W*$|,? [^\d])"
+    rf"|\b(?P<day3>\d{{1,2}})\. (?P<name>{'|'.join(_MONTH_NAMES)})\b",
+    re.I,
+)
+
+
+def spelled_days(question: str) -> str:
+    """The question with its dates in figures spelled out, the day first as in Europe: "on 08/11/2026", "on 8.11.".
+
+    What can only be a date with the month first is read so ("11/25/2026").
+    """
+
+    def spelled(found: re.Match[str]) -> str:
+        if name := found["name"]:
+            return f"{found['day3']} {name}"
+        day, month = int(found["day"] or found["day2"]), int(found["month"] or found["month2"])
+        if month > 12 >= day:
+            day, month = month, day
+        if not (1 <= month <= 12 and 1 <= day <= 31):
+            return found.group()
+        return f"{day} {_MONTH_NAMES[month - 1].capitalize()} {found['year'] or ''}".rstrip()
+
+    return _WRITTEN.sub(spelled, question)
+
+
 def understand_time(question: str, today: date, newest: date | None = None) -> TimeFrame | None:
     """The time that a question speaks of, or None when it speaks of none.
 

@@ -1,0 +1,112 @@
+"""What each part that changes ranking or wording is worth: the questions asked with it and without, paired.
+
+python benchmarks/ablations.py            # one row for each part; eval/README.md has the table
+
+The questions are the bundled ones (briefs and open; right or not) and those of tests/test_news_sense.py, which were
+written with the parts and say what each is for, not how well it does elsewhere.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rag.answering import bot as bots
+from rag.answering import extracts, finding, fitting, understand
+from rag.answering.bot import Bot
+from rag.articles import load
+from rag.evaluation.gold import read_gold
+from rag.evaluation.metrics import bootstrap
+from rag.evaluation.runner import answer_measures
+from rag.indexing.build import build_index
+from rag.models.embedder import SentenceTransformerEmbedder
+from rag.resources import resource
+from rag.retrieval.retriever import Retriever
+from rag.settings import Settings
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from test_news_sense import ASKS, SETS, is_right, write_set
+
+#: Part -> what stands in its place: module, name, replacement.
+PARTS: Mapping[str, Sequence[tuple[Any, str, Any]]] = {
+    "numbers must measure what is asked; names for persons": [
+        (fitting, "fits", lambda query, row: True),
+        (finding, "_places_of_kind", lambda *given: None),
+    ],
+    "what is denied, and who did it to whom": [(finding, "opposing", lambda query, rows: (set(), set()))],
+    "rows and columns of tables": [(finding, "asked_in_tables", lambda query, rows: {})],
+    "the office that is asked for": [(fitting, "_holds_office", lambda *given: False)],
+    "events for summaries and timelines": [
+        (bots, "asked_topic", lambda text: None),
+        (bots, "summary", lambda f, e, n: e),
+    ],
+    "latest and first": [(finding, "in_time", lambda ranked, order: list(ranked))],
+    "times out of the question": [(understand, "understand_time", lambda *given: None)],
+    "short answers of each sentence of a list": [(extracts, "asks_for_all", lambda text: False)],
+}
+
+
+@contextmanager
+def without(part: str) -> Iterator[None]:
+    """The product without one of PARTS; "" takes nothing away."""
+    kept = [(module, name, getattr(module, name)) for module, name, _ in PARTS.get(part, ())]
+    for module, name, instead in PARTS.get(part, ()):
+        setattr(module, name, instead)
+    try:
+        yield
+    finally:
+        for module, name, was in kept:
+            setattr(module, name, was)
+
+
+def _bundled(retriever: Retriever, parts: Any) -> Callable[[], list[float]]:
+    bot = Bot.around(retriever, retriever.settings, parts=parts)
+    gold = [item for name in ("briefs", "open") for item in read_gold(resource("eval", "gold", f"{name}.jsonl"))]
+    return lambda: [answer_measures(item, bot.ask(item.question)).get("right", 0.0) for item in gold]
+
+
+def main() -> None:
+    """Print the table."""
+    embedder = SentenceTransformerEmbedder()
+    with tempfile.TemporaryDirectory() as temporary:
+        opened = {}
+        for name in ("", *SETS):
+            folder = Path(temporary) / (name or "briefs")
+            folder.mkdir()
+            settings = Settings.load({}, index_dir=folder / "index", model="extracts")
+            source = resource("samples", "briefs") if not name else write_set(name, folder)
+            build_index(load([source]), settings, embedder=embedder)
+            opened[name] = Retriever.open(settings=settings, embedder=embedder)
+        first = Bot.around(opened[""], opened[""].settings)
+        parts = first.reader, first.judge
+        bundled = _bundled(opened[""], parts)
+        asked = {name: Bot.around(opened[name], opened[name].settings, parts=parts) for name in SETS}
+
+        def written() -> list[float]:
+            return [float(is_right(asked[ask.articles].ask(ask.question), ask)) for ask in ASKS]
+
+        rows = {}
+        for part in ("", *PARTS):
+            with without(part):
+                rows[part] = bundled(), written()
+        print(
+            "| without | bundled questions right: with − without | written ones right: with − without |\n|---|---|---|"
+        )
+        for part in PARTS:
+            cells = []
+            for whole, less in zip(rows[""], rows[part], strict=True):
+                gains = [a - b for a, b in zip(whole, less, strict=True)]
+                low, high = bootstrap(gains, bounds=(-1.0, 1.0))
+                mean = sum(gains) / len(gains)
+                cells.append(f"{mean:+.3f} ({low:+.3f} to {high:+.3f}), n {len(gains)}")
+            print(f"| {part} | {' | '.join(cells)} |")
+        shares = " and ".join(f"{sum(scores):.0f} of {len(scores)}" for scores in rows[""])
+        print(f"\nWith all parts: {shares} right.")
+
+
+if __name__ == "__main__":
+    main()
