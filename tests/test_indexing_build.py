@@ -23,7 +23,8 @@ from rag.errors import IndexBusy, IndexCorrupted, IndexMismatch, IndexMissing, I
 from rag.indexing.build import build_index, delete_articles, index_status
 from rag.indexing.duplicates import jaccard, shingles
 from rag.indexing.segments import file_sha256
-from rag.indexing.store import Store, Writer
+from rag.indexing.store import Store
+from rag.indexing.writer import Writer
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
 from rag.types import Article, Progress, Refusal

@@ -13,7 +13,8 @@ import pytest
 from rag.errors import IndexCorrupted
 from rag.indexing import segments, vectors
 from rag.indexing.contract import BuildSettings, Filters, Record
-from rag.indexing.store import Store, Writer
+from rag.indexing.store import Store
+from rag.indexing.writer import Writer
 from rag.types import Article, Passage, Sentence
 
 BUILT = BuildSettings("made", 8, 192, 48)

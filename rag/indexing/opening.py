@@ -5,7 +5,7 @@ from __future__ import annotations
 from rag.indexing.contract import BuildSettings, Reader, Writer
 from rag.indexing.milvus import MilvusStore, MilvusWriter, address_of
 from rag.indexing.store import Store
-from rag.indexing.store import Writer as FolderWriter
+from rag.indexing.writer import Writer as FolderWriter
 from rag.settings import Settings
 
 
