@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rag.errors import IndexBusy, IndexMismatch, IndexMissing
+from rag.errors import IndexBusy, IndexMismatch, IndexMissing, InputError
 from rag.indexing.build import build_index, delete_articles, index_status
 from rag.indexing.contract import BuildSettings, Filters, Reader, Record
 from rag.indexing.listing import Wanted
@@ -403,3 +405,47 @@ def test_no_milvus_there_is_told_with_the_next_step(settings: Settings) -> None:
     away = replace(settings, index_dir=Path("milvus://127.0.0.1:9/news"))
     with pytest.raises(IndexMissing, match=r"No Milvus answers at milvus://127.0.0.1:9/news.*docs/SCALE.md"):
         open_index(away)
+
+
+def test_copying_to_itself_and_rebuilding_a_milvus_are_refused_with_the_next_step(
+    settings: Settings, letters: Any, tmp_path: Path
+) -> None:
+    with open_writer(settings, BUILT) as writer:
+        writer.put(RECORDS[0])
+        writer.commit()
+    with pytest.raises(InputError, match="--index"):
+        copy_index(settings.index_dir, settings)
+    other = replace(settings, index_dir=tmp_path / "other")
+    assert copy_index(settings.index_dir, other) == (1, 0)
+    assert index_status(other).passages == 2
+    away = replace(settings, index_dir=Path("milvus://127.0.0.1:9/news"))
+    with pytest.raises(InputError, match="--from-index OLD --index NEW --rebuild"):
+        build_index([], away, embedder=letters, rebuild=True)
+
+
+OTHER_PROCESS = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_indexing_contract import BUILT, RECORDS, open_index, open_writer
+from rag.settings import Settings
+settings = Settings.load({}, index_dir=sys.argv[2], data_dir=sys.argv[2] + "-data", cache_dir=sys.argv[2] + "-cache")
+with open_writer(settings, BUILT) as writer:
+    writer.put(RECORDS[int(sys.argv[3])])
+    writer.commit()
+store = open_index(settings, BUILT)
+print(len(store.search_text(["quay", "mill"], 10)), store.counts())
+store.close()
+"""
+
+
+@pytest.mark.parametrize("name", ["index", pytest.param("index.db", marks=pytest.mark.slow)])
+def test_each_command_is_a_process_of_its_own(tmp_path: Path, name: str) -> None:
+    found = []
+    for n in (0, 1):
+        command = [sys.executable, "-c", OTHER_PROCESS, str(Path(__file__).parent), str(tmp_path / name), str(n)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert not done.stderr
+        found.append(done.stdout.strip())
+    assert found == ["2 (1, 2)", "3 (2, 3)"]

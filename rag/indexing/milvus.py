@@ -153,7 +153,7 @@ class _Collections:
                 f"{address.shown} is a Milvus, and its client is not installed.",
                 "Run: pip install 'dateline-rag[milvus]'",
             ) from error
-        logging.getLogger("pymilvus").setLevel(logging.ERROR)
+        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # what fails is raised, and told once
         if "://" not in address.uri:  # milvus-lite logs what pymilvus asks for and does not need
             logging.getLogger("grpc._server").setLevel(logging.CRITICAL)
         self.address = address
@@ -180,7 +180,15 @@ class _Collections:
     def there(self) -> bool:
         """Whether the index was begun."""
         with self.errors(IndexBusy):
-            return bool(self.client.has_collection(self.records))
+            if not self.client.has_collection(self.records) or not self.client.has_collection(self.passages):
+                return False
+            self._load()
+            return True
+
+    def _load(self) -> None:
+        """Have Milvus serve the collections, which it does not after a start; nothing where it does already."""
+        for name in (self.passages, self.records):
+            self.client.load_collection(name)
 
     def make(self, dimension: int) -> None:
         """Make what is not there; another writer may be doing the same."""
@@ -201,6 +209,8 @@ class _Collections:
                         if attempt == 4:
                             raise
                         time.sleep(0.5)
+        with self.errors(IndexWriteError):
+            self._load()
 
     def query(
         self, collection: str, condition: str, fields: Sequence[str], *, strong: bool = False
