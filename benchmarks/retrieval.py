@@ -341,7 +341,9 @@ def main() -> None:
     parser.add_argument("questions_file", type=Path)
     parser.add_argument("articles_file", type=Path)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--questions", type=int, default=200, help="how many; 0 for all")
+    parser.add_argument("--right", type=int, default=2, help="articles of each question that hold its answer")
+    parser.add_argument("--wrong", type=int, default=2, help="and that do not")
     parser.add_argument("--tools", action="store_true", help="also bm25s, txtai and LangChain")
     parser.add_argument(
         "--sizes",
@@ -356,7 +358,10 @@ def main() -> None:
     parser.add_argument("--answers", action="store_true", help="also ask the bot, at each size")
     given = parser.parse_args()
     work = given.work / f"{'held-out' if given.held_out else 'all'}-{given.questions}"
-    items = prepare(given.questions_file, given.articles_file, work, given.questions, held_out=given.held_out)
+    items = prepare(
+        given.questions_file, given.articles_file, work, given.questions,
+        held_out=given.held_out, right=given.right, wrong=given.wrong,
+    )  # fmt: skip
     embedder = KeptEmbedder(given.work / "vectors.sqlite")
     base = Searched(work, f"{TOKENS}-{OVERLAP}", items, embedder)
     print(f"# {base.store.counts()[1]} passages; constant {retriever_module.RRF_K}, {retriever_module.WEIGHTS}")

@@ -26,7 +26,6 @@ from rag.answering.bot import Bot
 from rag.articles import load
 from rag.evaluation.gold import read_gold
 from rag.indexing.build import build_index
-from rag.indexing.splitter import embedded_text
 from rag.models.embedder import LazyEmbedder
 from rag.resources import resource
 from rag.retrieval.retriever import Retriever
@@ -34,15 +33,24 @@ from rag.settings import Settings
 from rag.types import Article, Refusal
 
 
-class Drawn(LazyEmbedder):
-    """The encoder for questions; vectors of passages and sentences are drawn."""
+class Recorded(LazyEmbedder):
+    """The encoder, which keeps what it was given and gave; with `drawn`, passages' vectors are drawn."""
+
+    drawn = False
 
     def encode_spans(self, texts: Sequence[str], spans: Sequence[Any]) -> Any:
-        """As the encoder's, in shape."""
-        numbers = np.random.default_rng(len(texts))
-        whole = [numbers.standard_normal((n, self.dimension), dtype=np.float32) for n in (len(texts), *map(len, spans))]
-        whole = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in whole]
-        return whole[0], whole[1:]
+        """See `Embedder.encode_spans`."""
+        rows, parts = self._draw(spans) if self.drawn else super().encode_spans(texts, spans)
+        self.texts = [*getattr(self, "texts", ()), *texts]
+        self.vectors = [*getattr(self, "vectors", ()), *rows]
+        return rows, parts
+
+    def _draw(self, spans: Sequence[Any]) -> Any:
+        numbers = np.random.default_rng(len(getattr(self, "texts", ())))
+        sizes = (len(spans), *map(len, spans))
+        drawn = [numbers.standard_normal((n, self.dimension), dtype=np.float32) for n in sizes]
+        drawn = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in drawn]
+        return drawn[0], drawn[1:]
 
 
 def copies(path: Path, n: int) -> Iterator[Article | Refusal]:
@@ -66,29 +74,16 @@ def seconds(arguments: list[str]) -> float:
     return float(np.median(taken))
 
 
-def peers(retriever: Retriever) -> dict[str, Callable[[str], object]]:
-    """The searches of other tools over the passages of an index, with its vectors."""
+def peers(texts: Sequence[str], vectors: np.ndarray) -> dict[str, Callable[[str], object]]:
+    """The searches of other tools over the same passages, with the same vectors."""
     from peers import bm25s_search, langchain_search, txtai_search
 
-    passages, vectors = passages_of(retriever)
-    texts = [embedded_text(p) for p in passages]
     found = {
         "txtai hybrid": txtai_search(texts, vectors),
         "LangChain FAISS": langchain_search(texts, vectors),
         "bm25s": bm25s_search(texts),
     }
     return {name: lambda question, search=search: search(question, 8) for name, search in found.items()}
-
-
-def passages_of(retriever: Retriever) -> tuple[list[Any], np.ndarray]:
-    """All passages of an index, and their vectors."""
-    store = retriever._store
-    rows = sorted(row for (row,) in store._db.execute("SELECT row FROM passages"))
-    passages = [stored.passage for stored in (store.passages([row])[row] for row in rows)]
-    with store.snapshot():
-        scored = store._vectors
-        vectors = np.stack([scored.reconstruct(int(row)) for row in rows])
-    return passages, vectors
 
 
 def main() -> None:
@@ -103,7 +98,8 @@ def main() -> None:
     questions = [item.question for item in read_gold(resource("eval", "gold", "briefs.jsonl"))]
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings.load({"DATELINE_MODEL": "extracts"}, index_dir=Path(folder, "index"))
-        embedder = (Drawn if options.drawn else LazyEmbedder)(settings.embedding_model, settings.cache_dir)
+        embedder = Recorded(settings.embedding_model, settings.cache_dir)
+        embedder.drawn = options.drawn
         report = build_index(copies(options.articles, options.copies), settings, embedder=embedder)
         print(
             f"{len(report.added)} articles, {report.passages} passages: {report.passages / report.seconds:.0f} a second"
@@ -111,7 +107,7 @@ def main() -> None:
         with Retriever.open(settings=settings, embedder=embedder) as retriever:
             bot = Bot.around(retriever, settings)
             asked: dict[str, Callable[[str], object]] = {"ours": retriever.search}
-            asked |= peers(retriever) if options.peers else {}
+            asked |= peers(embedder.texts, np.stack(embedder.vectors)) if options.peers else {}
             asked["ours, answer with extracts"] = bot.ask
             taken: dict[str, list[float]] = {name: [] for name in asked}
             for n in range(-10, options.searches):  # the first ten warm up

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 #: Changes when what is kept is made in another way.
 FORMAT = 1
-#: Characters of a batch, padding included: a few texts at once stay in the processor's own cache. On two cores with
-#: AVX-512, tokens a second at 600, 2,400 and 4,800 characters: eval/README.md.
+#: Characters of a batch, padding included: a few texts at once stay in the processor's own cache; see "Speed of the
+#: encoder" in eval/README.md.
 BATCH_CHARACTERS = 2_400
 #: Least cosine between a copy's vector of a probe text and the model's own. Below it the processor adds up 8-bit
 #: products inexactly, or the graph is not the model. Here the vectors of news passages have .994 at the mean.
