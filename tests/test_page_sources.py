@@ -88,6 +88,7 @@ def test_the_text_is_searched_and_the_words_are_marked(page: str, browser: Any) 
         tab.get_by_text("4 of 4 articles").wait_for()
 
 
+@pytest.mark.slow
 def test_the_list_is_sorted_and_narrowed_by_name_outlet_and_day(page: str, browser: Any) -> None:  # noqa: F811
     with visiting(browser, page) as tab:
         here = articles(tab)
@@ -128,6 +129,7 @@ def test_only_ticked_articles_are_asked(page: str, browser: Any) -> None:  # noq
         assert "12 euros" in ask(tab, "What does the ferry cost?").inner_text()
 
 
+@pytest.mark.slow
 def test_a_collection_is_made_filled_asked_and_deleted(page: str, browser: Any) -> None:  # noqa: F811
     with visiting(browser, page) as tab:
         here = articles(tab)
@@ -188,6 +190,7 @@ def test_a_wrong_day_is_set_right_in_place_and_stays(
         here.get_by_role("button", name="The clockmaker", exact=True).wait_for()
 
 
+@pytest.mark.slow
 def test_an_earlier_version_shows_what_changed(page: str, browser: Any) -> None:  # noqa: F811
     with visiting(browser, page) as tab:
         here = articles(tab)
@@ -200,6 +203,7 @@ def test_an_earlier_version_shows_what_changed(page: str, browser: Any) -> None:
         assert panel.locator("ins").all_inner_texts() == ["Deventer."]
 
 
+@pytest.mark.slow
 def test_many_are_deleted_at_once_and_only_when_that_is_sure(page: str, browser: Any, tmp_path: Path) -> None:  # noqa: F811
     for n in range(3):
         (tmp_path / f"stray{n}.txt").write_text(
@@ -222,6 +226,7 @@ def test_many_are_deleted_at_once_and_only_when_that_is_sure(page: str, browser:
         here.get_by_text("0 of 4 articles").wait_for()
 
 
+@pytest.mark.slow
 def test_what_another_process_indexes_is_shown(
     page: str,
     browser: Any,  # noqa: F811
@@ -292,6 +297,7 @@ def test_a_feed_is_watched_and_refreshed_by_a_button(page: str, browser: Any) ->
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_all_that_an_article_says_is_text(page: str, browser: Any) -> None:  # noqa: F811
     fetched: list[str] = []
     with visiting(browser, page) as tab:
@@ -309,9 +315,10 @@ def test_all_that_an_article_says_is_text(page: str, browser: Any) -> None:  # n
 
 @pytest.mark.parametrize(
     ("size", "scheme"),
-    [(WIDE, "light"), pytest.param(NARROW, "dark", marks=pytest.mark.slow)],
+    [(WIDE, "light"), (NARROW, "dark")],
     ids=["desktop-light", "phone-dark"],
 )
+@pytest.mark.slow
 def test_the_articles_are_accessible_and_fit(
     page: str,
     browser: Any,  # noqa: F811
@@ -343,6 +350,7 @@ def test_the_articles_are_accessible_and_fit(
     assert told <= set(), "\n".join(sorted(told))
 
 
+@pytest.mark.slow
 def test_a_pdf_is_cited_by_its_page_and_opened_there(
     page: str,
     browser: Any,  # noqa: F811
