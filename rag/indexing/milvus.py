@@ -2,9 +2,10 @@
 
 Two collections: NAME_passages has vectors, terms for Milvus's own BM25, and what filters ask; NAME_records has
 articles, their texts in pieces, earlier versions and the manifest. Milvus has no transactions, so each article is
-written in an order that leaves it whole: the passages of its new version, then its record, which names that version
-and makes it current at once, then the old passages are deleted. A search drops passages whose version is not the one
-that the record names. Several may write at once, each other articles; nobody locks.
+written in an order that leaves it whole: a note of what is begun, the passages of its new version, then its record,
+which names that version and makes it current at once, then the old passages and the note are deleted. A search drops
+passages whose version is not the one that the record names. Several may write at once, each other
+articles; nobody locks.
 """
 
 from __future__ import annotations
@@ -282,6 +283,8 @@ def _passages_schema(client: Any, dimension: int) -> tuple[Any, Any]:
     indexes = client.prepare_index_params()
     indexes.add_index("vector", index_type="AUTOINDEX", metric_type="COSINE")
     indexes.add_index("words", index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
+    for name in ("article", "source", "day"):
+        indexes.add_index(name, index_type="INVERTED")
     return schema, indexes
 
 
@@ -300,6 +303,8 @@ def _records_schema(client: Any, dimension: int) -> tuple[Any, Any]:
     schema.add_field("none", DataType.FLOAT_VECTOR, dim=2)  # a collection has a vector
     indexes = client.prepare_index_params()
     indexes.add_index("none", index_type="FLAT", metric_type="COSINE")
+    for name in ("kind", "owner", "id", "page", "repeats", "bands"):
+        indexes.add_index(name, index_type="INVERTED")
     return schema, indexes
 
 
@@ -698,8 +703,9 @@ class MilvusWriter:
         """See `contract.Writer.put`."""
         article = record.article
         key, version = _key("article", article.id), secrets.randbits(62)
-        old = self._rows(key)
         before = self._store._heads([article.id]).get(article.id)
+        old = [*_rows_of(before), *self._begun(key)]
+        self._begin(key, version, len(record.passages))
         self._in.write(self._in.passages, self._passage_rows(record, key, version))
         extra = extra_of(article, record.version_of)
         self._write_pieces(version, article.text)
@@ -720,6 +726,7 @@ class MilvusWriter:
         )  # fmt: skip
         self._in.write(self._in.records, [head])
         self._in.delete(self._in.passages, old)
+        self._in.delete(self._in.records, [_key("begun", key)])
         if before:
             self._delete_pieces(before["owner"])
         self._pending += len(record.passages)
@@ -744,9 +751,14 @@ class MilvusWriter:
             })  # fmt: skip
         return rows
 
-    def _rows(self, article: int) -> list[int]:
-        found = self._in.query(self._in.passages, _is("article", article), ["row"], strong=True)
-        return [row["row"] for row in found]
+    def _begin(self, article: int, version: int, passages: int) -> None:
+        """Note what is about to be written, so that another run finds it if this one dies."""
+        self._in.write(self._in.records, [_record("begun", _key("begun", article), owner=version, n=passages)])
+
+    def _begun(self, article: int) -> list[int]:
+        """Rows of passages that a writer may have left that died before it named their version."""
+        rows = self._in.get(self._in.records, [_key("begun", article)], ["owner", "n"], strong=True)
+        return [_key(row["owner"], n) for row in rows for n in range(row["n"])]
 
     def _write_pieces(self, owner: int, text: str) -> None:
         pieces = [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
@@ -814,12 +826,15 @@ class MilvusWriter:
         """See `contract.Writer.delete`."""
         key = _key("article", article_id)
         head = self._store._heads([article_id]).get(article_id)
-        rows = self._rows(key)
-        self._in.delete(self._in.records, [key])  # first, so that no search shows what is half deleted
-        self._in.delete(self._in.passages, rows)
+        self._in.delete(self._in.passages, self._begun(key))
         if head:
+            # Its record goes first, so that no search shows what is half deleted.
+            self._begin(key, head["owner"], head["passages"])
+            self._in.delete(self._in.records, [key])
+            self._in.delete(self._in.passages, _rows_of(head))
             self._delete_pieces(head["owner"])
             self._committed -= head["passages"]
+        self._in.delete(self._in.records, [_key("begun", key)])
 
     def commit(self) -> None:
         """Tell readers that there is something new; what was put is there already."""
@@ -828,6 +843,11 @@ class MilvusWriter:
         rows = [_record("manifest", _key("manifest", name), id=name, data=data) for name, data in manifest.items()]
         self._in.write(self._in.records, rows)
         self._committed, self._pending = self._committed + self._pending, 0
+
+
+def _rows_of(head: Mapping[str, Any] | None) -> list[int]:
+    """Rows of the passages of an article's current version."""
+    return [_key(head["owner"], n) for n in range(head["passages"])] if head else []
 
 
 def _most_sentences(record: Record) -> int:
