@@ -8,6 +8,7 @@ written with the parts and say what each is for, not how well it does elsewhere.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,14 +64,18 @@ def without(part: str) -> Iterator[None]:
             setattr(module, name, was)
 
 
-def _bundled(retriever: Retriever, parts: Any) -> Callable[[], list[float]]:
+def _bundled(retriever: Retriever, parts: Any, most: int) -> Callable[[], list[float]]:
     bot = Bot.around(retriever, retriever.settings, parts=parts)
     gold = [item for name in ("briefs", "open") for item in read_gold(resource("eval", "gold", f"{name}.jsonl"))]
+    gold = gold[:: max(1, len(gold) // most)]
     return lambda: [answer_measures(item, bot.ask(item.question)).get("right", 0.0) for item in gold]
 
 
 def main() -> None:
     """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--most", type=int, default=1000, help="bundled questions to ask, drawn evenly")
+    options = parser.parse_args()
     embedder = SentenceTransformerEmbedder()
     with tempfile.TemporaryDirectory() as temporary:
         opened = {}
@@ -83,7 +88,7 @@ def main() -> None:
             opened[name] = Retriever.open(settings=settings, embedder=embedder)
         first = Bot.around(opened[""], opened[""].settings)
         parts = first.reader, first.judge
-        bundled = _bundled(opened[""], parts)
+        bundled = _bundled(opened[""], parts, options.most)
         asked = {name: Bot.around(opened[name], opened[name].settings, parts=parts) for name in SETS}
 
         def written() -> list[float]:
