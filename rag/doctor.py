@@ -50,6 +50,7 @@ def checks(settings: Settings) -> list[Check]:
         ("embedded language model", _embedded_model),
         ("reader", _reader),
         ("judge", _judge),
+        ("classifiers", _classifiers),
         ("language model", _language_model),
         ("index", _index),
     ]
@@ -190,6 +191,23 @@ def _judge(settings: Settings) -> Check:
     if not right.supported >= judge.supports > wrong.supported:
         return Check("judge", "fail", "judges otherwise than it should", "Reinstall, or rebuild onnxruntime.")
     return Check("judge", "ok", f"checksum as recorded; loads and judges in {took:.1f} s")
+
+
+def _classifiers(settings: Settings) -> Check:
+    """The small models beside reader and judge: kinds of questions, orders in articles, days, probability."""
+    from rag.answering.finding import shipped_probability
+    from rag.articles.dating import shipped_days
+    from rag.models.kinds import shipped_kinds
+    from rag.models.orders import is_order
+
+    shipped_probability()
+    shipped_days()
+    told = shipped_kinds().classify("When was the treaty signed?").name, is_order(_TEXT)
+    if told != ("date", False):
+        return Check(
+            "classifiers", "fail", "tell other things than they should", "Restore models/ from the repository."
+        )
+    return Check("classifiers", "ok", "kinds of questions, orders, days, probability: load, and tell what they should")
 
 
 def _language_model(settings: Settings) -> Check:

@@ -96,7 +96,7 @@ def choose(given: Sequence[Candidate]) -> tuple[date | None, str, list[str]]:
     """The likeliest day if it is to be trusted, where it was found, and what to tell about it."""
     if not given:
         return None, "", []
-    weights, intercept, threshold = _model()
+    weights, intercept, threshold = shipped_days()
     scores = [sum(w * x for w, x in zip(weights, each.features, strict=True)) + intercept for each in given]
     best = given[scores.index(max(scores))]
     if max(scores) < threshold and (named := _by_outlet(given)):
@@ -119,8 +119,12 @@ def _by_outlet(given: Sequence[Candidate]) -> Candidate | None:
 
 
 @cache
-def _model() -> tuple[tuple[float, ...], float, float]:
-    """Weights, intercept and threshold, all in log-odds."""
+def shipped_days() -> tuple[tuple[float, ...], float, float]:
+    """What comes with the package: weights, intercept and threshold, all in log-odds.
+
+    Raises:
+        ModelMissing, ModelBroken: models/days/manifest.json is missing or damaged.
+    """
     path = resource("models", "days", "manifest.json")
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
