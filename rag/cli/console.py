@@ -84,7 +84,11 @@ class ProgressBar:
         if bar is None:
             scaled = progress.unit == "bytes"
             unit = "B" if scaled else f" {progress.unit}"
-            bar = tqdm(total=progress.total, desc=progress.stage, unit=unit, unit_scale=scaled, file=sys.stderr)
+            # A file takes one bar after the other: it has no cursor to move up.
+            place = None if sys.stderr.isatty() else 0
+            bar = tqdm(
+                total=progress.total, desc=progress.stage, unit=unit, unit_scale=scaled, file=sys.stderr, position=place
+            )
             self._bars[name] = bar
         bar.total = progress.total
         bar.update(progress.done - bar.n)

@@ -35,7 +35,9 @@ def corrections(question: str, texts: Iterable[str], known: Callable[[str], bool
     for word, _ in counts.most_common():
         forms.setdefault(fold(word), word)
     stems = {stem(form) for form in forms}
-    forms |= {word: word for word in STOP_WORDS if word not in forms}
+    # Question words first: "whre" is no "were".
+    small = sorted(STOP_WORDS, key=lambda word: (not word.startswith("wh"), word))
+    forms |= {word: word for word in small if word not in forms}
     found = {}
     for word in doubtful:
         wrong = words(word)[0]
