@@ -43,6 +43,9 @@ READ_SECONDS, READ_SECONDS_FACTOID = 5.0, 1.5
 LEAST_SHOWN = 300
 #: Tokens a second that a model is taken to read where nobody measured, such as behind an endpoint.
 UNMEASURED_RATE = 120.0
+#: What the likeliest sentence must reach for a model's answer of which the judge supports no claim (risk and coverage:
+#: eval/README.md).
+UNSUPPORTED = 0.05
 #: Words of an answer up to which what a model writes is completed with sentences of the articles (table:
 #: eval/README.md).
 ANSWER_WORDS = 75
@@ -297,11 +300,8 @@ class _Run:
         return self.answer("extracts" if claims else "abstention", claims, model=EXTRACTS)
 
     def likely(self) -> bool:
-        """Whether a sentence answers some part of the question as surely as a factoid's must.
-
-        It is what an answer needs of which the judge supports no claim (risk and coverage: eval/README.md).
-        """
-        return any(finding.probability >= self.bot.threshold("entity") for finding in self.findings)
+        """Whether the articles may well answer some part of the question, though the judge supports no claim."""
+        return any(finding.probability >= UNSUPPORTED for finding in self.findings)
 
     def worth_writing(self) -> bool:
         """Whether the articles may hold an answer at all, so that a model is asked."""

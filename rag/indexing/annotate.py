@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rag.language.corrections import corrections, withdrawn
+from rag.language.detect import language_of
 from rag.language.sentences import cut
 from rag.language.speech import antecedents, speeches
 from rag.models.orders import is_order
@@ -37,7 +38,7 @@ def annotate(article: Article) -> tuple[Article, tuple[Sentence, ...]]:
                 office=speech.role if speech else "",
                 antecedent=found[place].start if place is not None else -1,
             )
-    if orders := _orders(article.text, found):
+    if orders := _orders(article, found):
         found = [replace(s, role="order") if n in orders else s for n, s in enumerate(found)]
         article = replace(article, notes=(*article.notes, ORDERS))
     notes = corrections(article.text)
@@ -54,11 +55,12 @@ def annotate(article: Article) -> tuple[Article, tuple[Sentence, ...]]:
     return article, tuple(found)
 
 
-def _orders(text: str, sentences: Sequence[Sentence]) -> set[int]:
+def _orders(article: Article, sentences: Sequence[Sentence]) -> set[int]:
     """The sentences that are orders to whoever answers, and those that follow one in its paragraph."""
     found: set[int] = set()
+    text, language = article.text, article.language or language_of(article.text)
     for n, sentence in enumerate(sentences):
         follows = n - 1 in found and "\n" not in text[sentences[n - 1].end : sentence.start]
-        if follows or (sentence.role != "heading" and is_order(text[sentence.start : sentence.end])):
+        if follows or (sentence.role != "heading" and is_order(text[sentence.start : sentence.end], language)):
             found.add(n)
     return found

@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rag.language.detect import language_of
 from rag.language.words import words
 from rag.models.kinds import Lexicon, clusters, frame, hashed, runs, shape, shipped_kinds, verify_weights
 from rag.resources import resource
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 LONGEST = 60
 #: Cuts within a sentence, and words that must follow one.
 MOST_CUTS, SHORTEST = 4, 4
+#: What a sentence in another language than its article's must reach.
+EVEN = 0.5
 _CUT = re.compile(r"[,;:(—–]\s+|[\"“]")
 _MARKS = re.compile(r"[^\w\s.,;'’“”-]{1,3}")
 
@@ -108,6 +111,14 @@ def shipped_orders() -> OrderClassifier:
 
 
 @lru_cache(maxsize=4096)
-def is_order(sentence: str) -> bool:
-    """Whether a sentence is an order to whoever answers from it, by the shipped classifier."""
-    return shipped_orders().probability(sentence) >= shipped_orders().threshold
+def is_order(sentence: str, language: str = "") -> bool:
+    """Whether a sentence is an order to whoever answers from it, by the shipped classifier.
+
+    Args:
+        language: that of its article; of a sentence in another one an even chance is enough (of 107,818 sentences of
+            news this takes 4 more for orders, beside 30).
+    """
+    chance = shipped_orders().probability(sentence)
+    if chance >= shipped_orders().threshold or chance < EVEN:
+        return chance >= EVEN
+    return bool(language) and language_of(sentence) != language
