@@ -94,6 +94,9 @@ def test_memory_stays_flat_over_calls(small_page: tuple[str, Path]) -> None:
 
     sizes = []
     with httpx.Client(base_url=url, timeout=60) as client:
+        # The models are loaded behind the page: an answer waits for them.
+        asked = client.post("/gradio_api/call/v2/ask", json={"question": "Where was the ceasefire signed?"})
+        assert "complete" in client.get(f"/gradio_api/call/ask/{asked.json()['event_id']}").text
         for n in range(5001):
             event = client.post("/gradio_api/call/articles", json={"data": ["", 3]}).json()["event_id"]
             assert "complete" in client.get(f"/gradio_api/call/articles/{event}").text
