@@ -296,8 +296,16 @@ class _Run:
             summary(f, extract(f, bot.threshold(f.query.kind), n), n) for n, f in enumerate(self.findings)
         )
         self.timings["evidence"] = time.perf_counter() - self.started
-        claims = [claim for each in self.extracts for claim in each.claims]
-        return self.answer("extracts" if claims else "abstention", claims, model=EXTRACTS)
+        return self.extracted()
+
+    def extracted(self, *notes: str) -> Answer:
+        """The answer in the articles' own words."""
+        return self.answer("extracts" if self.quotes else "abstention", self.quotes, model=EXTRACTS, notes=notes)
+
+    @property
+    def quotes(self) -> tuple[Claim, ...]:
+        """The sentences that the extracts of all parts show."""
+        return tuple(claim for each in self.extracts for claim in each.claims)
 
     def likely(self) -> bool:
         """Whether the articles may well answer some part of the question, though the judge supports no claim."""
@@ -322,22 +330,20 @@ class _Run:
                 yield piece
         except ModelError as error:
             note = f"The language model failed, so these are extracts: {error}"
-            claims = [claim for each in self.extracts for claim in each.claims]
-            yield self.answer("extracts" if claims else "abstention", claims, model=EXTRACTS, notes=(note,))
+            yield self.extracted(note)
             return
         if stop is not None and stop.is_set():
             written = whole_words(written)
         usage = {"prompt": generator.count_tokens(messages), "completion": pieces}
         sentences = [citation for excerpt in shown for citation in excerpt.sentences]
         claims = [judge_claim(text, sentences, self.bot.judge) for text in claims_of(written)]
-        quotes = tuple(claim for each in self.extracts for claim in each.claims)
         unsupported = not any(claim.verdict == "supported" for claim in claims)
         if abstains(written) or not claims or (unsupported and not self.likely()):
-            yield self.answer("abstention", extracts=quotes, usage=usage)
+            yield self.answer("abstention", extracts=self.quotes, usage=usage)
             return
         if not self.query.brief:
             claims += self._beside(claims)
-        yield self.answer("model", claims, extracts=quotes, usage=usage, short=self._agreed(written))
+        yield self.answer("model", claims, extracts=self.quotes, usage=usage, short=self._agreed(written))
 
     def _beside(self, claims: Sequence[Claim]) -> list[Claim]:
         """Sentences of the articles that complete a model's answer to an open question, in at most `ANSWER_WORDS`."""

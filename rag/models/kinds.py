@@ -7,8 +7,6 @@ and clusters of words of like meaning (Miller et al. 2004), hashed into a fixed 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from rag.errors import ModelBroken, ModelMissing
 from rag.language.parts import asked
 from rag.language.words import words
+from rag.models.shipped import verified_manifest
 from rag.resources import resource
 from rag.types import FACTOID_KINDS, OPEN_KINDS
 
@@ -188,33 +186,5 @@ def shipped_kinds() -> KindClassifier:
 
 
 def verify_kinds(folder: Path) -> dict[str, Any]:
-    """The manifest of a classifier of questions, see `verify_weights`."""
-    return verify_weights(folder, "classifier of questions")
-
-
-def verify_weights(folder: Path, name: str) -> dict[str, Any]:
-    """The manifest of a classifier whose weights.npz is there and matches its checksum.
-
-    Args:
-        name: what it is called in messages.
-
-    Raises:
-        ModelMissing: a file is not there.
-        ModelBroken: a file is damaged or does not match its checksum.
-    """
-    try:
-        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        found = hashlib.sha256((folder / "weights.npz").read_bytes()).hexdigest()
-    except OSError as error:
-        raise ModelMissing(
-            f"The {name} in {folder} cannot be read: {error}.",
-            "Restore models/ from the repository, or reinstall.",
-        ) from error
-    except ValueError as error:
-        raise ModelBroken(f"{folder}/manifest.json is damaged: {error}.", "Restore it from the repository.") from error
-    if found != manifest.get("sha256"):
-        raise ModelBroken(
-            f"The {name} {folder}/weights.npz has the sha256 {found}, not {manifest.get('sha256')}.",
-            "Restore models/ from the repository, or reinstall.",
-        )
-    return manifest
+    """The manifest of a classifier of questions, see `verified_manifest`."""
+    return verified_manifest(folder, "classifier of questions", "weights.npz")

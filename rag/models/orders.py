@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from rag.language.detect import language_of
 from rag.language.words import words
-from rag.models.kinds import Lexicon, clusters, frame, hashed, runs, shape, shipped_kinds, verify_weights
+from rag.models.kinds import Lexicon, clusters, frame, hashed, runs, shape, shipped_kinds
+from rag.models.shipped import verified_manifest
 from rag.resources import resource
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class OrderClassifier:
         import numpy as np
 
         folder = folder or resource("models", "orders")
-        manifest = verify_weights(folder, "classifier of orders")
+        manifest = verified_manifest(folder, "classifier of orders", "weights.npz")
         with np.load(folder / "weights.npz") as weights:
             self._weights: NDArray[np.float32] = weights["weights"].astype(np.float32) * float(weights["scale"])
         self._bias = float(manifest["bias"])

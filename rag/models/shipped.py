@@ -1,4 +1,4 @@
-"""Whether a model that we trained is whole: one check for every folder of an ONNX file and its manifest."""
+"""Whether a model that we trained is whole: one check for every folder of weights and their manifest."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 from rag.errors import ModelBroken, ModelMissing
 
 
-def verified_manifest(folder: Path, name: str) -> dict[str, Any]:
-    """The manifest of a folder whose model.onnx is there and matches its checksum.
+def verified_manifest(folder: Path, name: str, weights: str = "model.onnx") -> dict[str, Any]:
+    """The manifest of a folder whose weights are there and match its checksum.
 
     Args:
         name: what the model is called in messages, e.g. "reader".
+        weights: the name of their file.
 
     Raises:
         ModelMissing: a file cannot be read.
@@ -22,7 +23,7 @@ def verified_manifest(folder: Path, name: str) -> dict[str, Any]:
     """
     try:
         manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        with (folder / "model.onnx").open("rb") as file:
+        with (folder / weights).open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ModelMissing(
@@ -32,7 +33,7 @@ def verified_manifest(folder: Path, name: str) -> dict[str, Any]:
         raise ModelBroken(f"{folder}/manifest.json is damaged: {error}.", "Restore it from the repository.") from error
     if sha256 != manifest.get("sha256"):
         raise ModelBroken(
-            f"The {name} {folder}/model.onnx has the sha256 {sha256}, not {manifest.get('sha256')}.",
+            f"The {name} {folder}/{weights} has the sha256 {sha256}, not {manifest.get('sha256')}.",
             "Restore models/ from the repository, or reinstall.",
         )
     return manifest
