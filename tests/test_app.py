@@ -194,6 +194,9 @@ def test_other_programs_can_ask_search_and_list(page: str) -> None:
     hits = client.predict("who mediated?", ["Sample Desk D"], "2025-11-01", "2025-11-30", 2, api_name="/search")
     assert len(hits) == 2
     assert {hit["source"] for hit in hits} == {"Sample Desk D"}
+    told = client.predict("the ceasefire", ["Sample Desk D"], api_name="/timeline")
+    assert {article["source"] for event in told["events"] for article in event["articles"]} == {"Sample Desk D"}
+    assert [event["day"] for event in told["events"]] == sorted(event["day"] for event in told["events"])
     rows = client.predict("asif", api_name="/articles")
     assert {row["id"] for row in rows} == {"asif-warning", "written-agreement"}
     text = client.predict(hits[0]["article_id"], api_name="/article")["text"]
@@ -263,7 +266,7 @@ async def mcp_talk(url: str, headers: dict[str, str]) -> tuple[dict[str, Any], s
 
 def test_an_mcp_client_finds_and_calls_the_same_functions(page: str) -> None:
     tools, text = asyncio.run(mcp_talk(page, {}))
-    assert set(tools) == {"ask", "search", "articles", "article"}
+    assert set(tools) == {"ask", "search", "timeline", "articles", "article"}
     assert "citations" in tools["ask"].description
     answer = json.loads(text)
     assert answer["short"][0]["quote"] == "Doha", "a tool's result is JSON"
@@ -273,7 +276,7 @@ def test_only_the_documented_endpoints_can_be_called(page: str) -> None:
     from gradio_client import Client
 
     named = Client(page, verbose=False).view_api(return_format="dict", print_info=False)
-    assert set(named["named_endpoints"]) == {"/ask", "/search", "/articles", "/article"}
+    assert set(named["named_endpoints"]) == {"/ask", "/search", "/timeline", "/articles", "/article"}
 
 
 def test_files_of_this_machine_cannot_be_read_through_the_page(page: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -300,6 +301,17 @@ def link_to_a_quote(tab: Any) -> None:
     button(tab.locator("#dl-panel"), "Copy link").click()
     button(tab.locator("#dl-panel"), "Copied").wait_for()
     assert re.search(r"#a=.*&q=", copied(tab))
+
+
+@task(32)
+def day_by_day(tab: Any) -> None:
+    ask(tab, "Where was the ceasefire signed?")
+    button(tab.locator(".dl-tools"), "Timeline").click()
+    tab.locator(".dl-turn[data-turn='1'] .dl-answered").wait_for()
+    told = tab.locator(".dl-turn[data-turn='1'] .dl-words").all_inner_texts()
+    days = [datetime.strptime(words.partition(":")[0], "%d %B %Y") for words in told]
+    assert len(days) > 2
+    assert days == sorted(days)
 
 
 @task(22)

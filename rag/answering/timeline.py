@@ -21,6 +21,8 @@ from rag.language.words import content_stems
 from rag.retrieval.retriever import Searcher
 from rag.types import Citation, Claim, Finding, Hit, Query
 
+#: What to ask for the timeline of all articles.
+EVERYTHING = "Timeline of the coverage"
 #: Passages looked at, and events told in a summary and in a timeline.
 LOOKED_AT, MOST_SUMMED, MOST_TOLD = 60, 5, 40
 #: An article is of the topic from this share of the best similarity on; articles tell one event up to this distance in
@@ -79,6 +81,13 @@ def timeline(query: Query, searcher: Searcher) -> Timeline:
     words = topic.words if topic else query.text
     hits = about(query, searcher, words)
     return Timeline(words, tuple(events(hits)[:MOST_TOLD]), hits)
+
+
+def timeline_question(question: str) -> str:
+    """What asks for the timeline of the matter of another question."""
+    topic = asked_topic(question)
+    words = topic.words if topic else question
+    return f"Timeline: {words}" if words else EVERYTHING
 
 
 def about(query: Query, searcher: Searcher, topic: str) -> tuple[Hit, ...]:

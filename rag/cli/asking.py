@@ -98,13 +98,13 @@ def timeline(
     topic: str, as_json: bool, source: tuple[str, ...], since: str | None, until: str | None, index_dir: Path | None
 ) -> None:
     """Tell what the articles have on a TOPIC day by day, each event with its sources; without one, of all articles."""
-    from rag.answering.timeline import show_timeline
+    from rag.answering.timeline import EVERYTHING, show_timeline
     from rag.answering.timeline import timeline as events_of
     from rag.retrieval.retriever import Retriever
     from rag.types import Query
 
     settings = Settings.load(index_dir=index_dir)
-    query = Query.of(topic or "Timeline of the coverage", k=settings.k, source=source, since=since, until=until)
+    query = Query.of(topic or EVERYTHING, k=settings.k, source=source, since=since, until=until)
     with Retriever.open(settings=settings) as retriever:
         found = events_of(query, retriever)
     _say(for_json(found.to_dict(), indent=2) if as_json else show_timeline(found))

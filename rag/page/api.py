@@ -1,4 +1,4 @@
-"""What other programs may call: four functions, by HTTP, Gradio's client and MCP. Knows nothing about the page.
+"""What other programs may call: five functions, by HTTP, Gradio's client and MCP. Knows nothing about the page.
 
 Their arguments come from anywhere, so each is checked before it is used; whatever goes wrong is told in words.
 """
@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from threading import Event
 from typing import Any
 
+from rag.answering.timeline import EVERYTHING, timeline
 from rag.errors import InputError, RagError
 from rag.page.desk import Desk
-from rag.types import Answer, Hit
+from rag.types import Answer, Hit, Query
 
 #: Most passages of one request, and most articles listed.
 MOST_PASSAGES, MOST_ARTICLES = 50, 10_000
@@ -23,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class Api:
-    """The four functions around one desk; each raises InputError for an argument of another kind."""
+    """The five functions around one desk; each raises InputError for an argument of another kind."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -77,6 +78,20 @@ class Api:
         question, how = _text("question", question), self._how(sources, since, until, k)
         return [_hit_row(hit) for hit in self._desk.retriever.search(question, **how)]
 
+    def timeline(
+        self, topic: str = "", sources: list[str] | None = None, since: str = "", until: str = ""
+    ) -> dict[str, Any]:
+        """Tell what the indexed news articles have on a topic: its events by day, with the articles that tell each.
+
+        Args:
+            topic: "the peace talks"; empty for all articles.
+            sources: only articles of these sources; empty for all.
+            since: only articles published on or after this day, YYYY-MM-DD.
+            until: only articles published on or before this day, YYYY-MM-DD.
+        """
+        asked, how = _text("topic", topic) or EVERYTHING, self._how(sources, since, until, 0)
+        return timeline(Query.of(asked, **how | {"k": 1}), self._desk.retriever).to_dict()
+
     def articles(self, query: str = "", limit: int = 100) -> list[dict[str, Any]]:
         """List the indexed articles, newest first.
 
@@ -116,7 +131,7 @@ class Api:
 
 
 def add_api(desk: Desk, **ask_queue: Any) -> None:
-    """Offer the four functions on the Gradio page that is being laid out.
+    """Offer the five functions on the Gradio page that is being laid out.
 
     Args:
         ask_queue: the queue of `ask`, as for `gradio.api`: concurrency_id and concurrency_limit.
@@ -125,7 +140,7 @@ def add_api(desk: Desk, **ask_queue: Any) -> None:
 
     api = Api(desk)
     gr.api(in_words(api.ask), api_name="ask", **ask_queue)
-    for function in (api.search, api.articles, api.article):
+    for function in (api.search, api.timeline, api.articles, api.article):
         gr.api(in_words(function), api_name=function.__name__)
 
 

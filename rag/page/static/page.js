@@ -283,6 +283,7 @@
       say("These days are filters now. Change them, then ask again.");
     },
     all: (b, turn, where) => tell("dl-asked", { do: "all", ...where }),
+    timeline: (b, turn, where) => tell("dl-asked", { do: "timeline", ...where }),
     without: (b, turn, where) => tell("dl-asked", { do: "without", name: b.dataset.name, ...where }),
     link: (b, turn, where) => toClipboard(address({ c: where.conversation, t: where.turn + 1 }), "", b),
     export: (b, turn, where) =>

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from rag.answering.bot import Bot
+from rag.answering.timeline import timeline_question
 from rag.errors import RagError
 from rag.page import feedback
 from rag.page.conversations import Conversation
@@ -161,6 +162,8 @@ class AskTab:
         turn, asked = int(told.get("turn", 0)), str(told.get("text", ""))
         if told.get("do") == "edit":
             return self.begin(asked, conversation, request, turns=turn, branch=True)
+        if told.get("do") == "timeline" and 0 <= turn < len(conversation.answers):
+            return self.begin(timeline_question(conversation.answers[turn].standalone), conversation, request)
         if told.get("do") in {"again", "all", "without"} and 0 <= turn < len(conversation.answers):
             before = conversation.answers[turn]
             without = tuple(
