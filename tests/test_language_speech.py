@@ -127,6 +127,12 @@ def test_sentences_shown_with_those_that_name() -> None:
     text = "Hanna Lund met Omar Ohm. It rained. She said no. They left. The end."
     spans = [(s.start, s.end) for s in sentences(text)]
     assert antecedents(text, spans) == [None, 0, 0, 2, None]
+    text = (
+        "Health minister Tomas Reyl opened the clinic. Nurses cheered. The minister said a second one follows. "
+        "The health minister left. The health service paid. The minister, Tomas Reyl, thanked it. The mayor came."
+    )
+    spans = [(s.start, s.end) for s in sentences(text)]
+    assert antecedents(text, spans) == [None, None, 0, 0, None, None, None]
 
 
 def test_quotation_marks() -> None:

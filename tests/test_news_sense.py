@@ -103,6 +103,11 @@ The town of Orla opened a concert hall with a work by Rui Sand. The pianist, who
 
 وقال مدير المتحف كريم ناصر إن الدخول مجاني في الشهر الأول."""),
     },
+    "dam": {
+        "dam.txt": ("Orn Times", "2025-03-04", """Orn dam gets a visit
+Energy minister Tomas Reyl visited the Orn dam on Monday. Rain fell on the crowd. Schools had sent their pupils. The
+minister said that the dam would be emptied in May."""),
+    },
 }  # fmt: skip
 
 
@@ -159,6 +164,9 @@ ASKS = [
     Ask("drought", "Give me an overview of the drought.", said=("wells", "five hours"), never=("concert",)),
     # an office
     Ask("court", "Who is the lawyer of the village of Ruhl?", ("Tove Aas",)),
+    # who is meant, also where the name stands further back
+    Ask("dam", "In what month is the dam to be emptied?", ("May",),
+        said=("Energy minister Tomas Reyl visited", "… The minister said")),
     # other languages
     Ask("hospital", "नए अस्पताल का उद्घाटन किसने किया?", ("विमल जोशी",)),
     Ask("hospital", "क्रिकेट मैच किसने जीता?", refused=True),

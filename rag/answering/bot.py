@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from rag.answering.counting import count
+from rag.answering.earlier import said_earlier
 from rag.answering.extracts import Extract, extract
 from rag.answering.finding import find, read, shipped_probability
 from rag.answering.timeline import about, summary
@@ -393,6 +394,7 @@ class _Run:
         } | parts
         notes = (*self.query.understood, *self.bot.notes, *values.pop("notes", ()))
         notes += tuple(f"The articles do not say: {question}" for question in values["unanswered"])
+        notes += said_earlier(claims, values["short"], self.bot.retriever)
         if any(c.article.language not in {"", "en"} for claim in claims for c in claim.citations):
             notes = (*notes, OTHER_LANGUAGE)
         return Answer(

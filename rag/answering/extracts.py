@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rag.language.parts import asks_for_all
 from rag.language.premises import asks_several
 from rag.language.words import content_stems, words
-from rag.types import COMPARABLE, FACTOID_KINDS, Candidate, Citation, Claim, Finding, Query, Version
+from rag.types import COMPARABLE, FACTOID_KINDS, Candidate, Citation, Claim, Finding, Hit, Query, Version
 
 #: Sentences of an answer: of a factoid, and of an open question (table: eval/README.md).
 MOST, MOST_OPEN = 3, 3
@@ -56,7 +56,7 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
         return Extract(())
     best = finding.ranked[0]
     if finding.opposed:
-        return Extract((quoted(best.citation, part),))
+        return Extract((quoted(best.citation, part, finding.hits),))
     if query.kind not in FACTOID_KINDS and query.speech != "who":
         least = RELEVANT * best.alone
         most = BRIEF if query.brief else MOST_OPEN
@@ -64,17 +64,19 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
         chosen.sort(key=lambda c: (str(c.citation.article.published or ""), c.citation.article.id, c.citation.start))
         named = query.kind in NAMED and best.probability >= SURE
         comparable = [best, *(c for c in chosen if c is not best and c.alone >= COMPARABLE * best.alone)]
-        return Extract(tuple(quoted(c.citation, part) for c in chosen), _short(query, comparable) if named else ())
+        return Extract(
+            tuple(quoted(c.citation, part, finding.hits) for c in chosen), _short(query, comparable) if named else ()
+        )
     versions = finding.versions(threshold)
     spans = {(c.citation.article.id, c.citation.start): c.span for c in finding.ranked if c.span}
     if versions:
         voices = [version.citations[0] for version in versions]
         found = [spans.get((voice.article.id, voice.start)) for voice in voices]
         short = tuple(span for span in found if span is not None)
-        return Extract(tuple(quoted(voice, part) for voice in voices), short, versions)
+        return Extract(tuple(quoted(voice, part, finding.hits) for voice in voices), short, versions)
     english = best.citation.article.language in {"", "en"}
     chosen = _spread(finding.comparable(threshold), BRIEF if query.brief else MOST, one_per_article=english)
-    return Extract(tuple(quoted(c.citation, part) for c in chosen), _short(query, chosen))
+    return Extract(tuple(quoted(c.citation, part, finding.hits) for c in chosen), _short(query, chosen))
 
 
 def _short(query: Query, chosen: Sequence[Candidate]) -> tuple[Citation, ...]:
@@ -118,10 +120,31 @@ def _spread(candidates: Sequence[Candidate], most: int, *, one_per_article: bool
     return chosen
 
 
-def quoted(citation: Citation, part: int) -> Claim:
-    """A sentence as a claim; one that begins with a pronoun after the sentence that names the one meant."""
+def quoted(citation: Citation, part: int, hits: Sequence[Hit] = ()) -> Claim:
+    """A sentence as a claim; one that begins with a pronoun, or "the minister", after the sentence that names the one
+    meant, where a hit has it.
+
+    Args:
+        hits: those of the finding; the sentence that names may stand in another of them.
+    """
     inside = citation.passage.sentences
     at = citation.passage.index(citation.start)
+    if not inside or inside[at].antecedent < 0:
+        return Claim(citation.quote, (citation,), part=part)
     if at and inside[at].antecedent == inside[at - 1].start:
         citation = Citation(citation.hit, inside[at - 1].start, citation.end)
-    return Claim(citation.quote, (citation,), part=part)
+        return Claim(citation.quote, (citation,), part=part)
+    names = _naming(inside[at].antecedent, citation, hits)
+    if names is None:
+        return Claim(citation.quote, (citation,), part=part)
+    return Claim(f"{names.quote} … {citation.quote}", (citation, names), part=part)
+
+
+def _naming(start: int, citation: Citation, hits: Sequence[Hit]) -> Citation | None:
+    """The sentence of the same article that begins there, in the first hit that has it."""
+    for hit in (citation.hit, *hits):
+        if hit.passage.article.id == citation.article.id:
+            for sentence in hit.passage.sentences:
+                if sentence.start == start and sentence.answers:
+                    return Citation(hit, sentence.start, sentence.end)
+    return None

@@ -16,6 +16,7 @@ from rag.answering.bot import Bot
 from rag.evaluation.gold import GoldItem
 from rag.evaluation.metrics import is_relevant
 from rag.evaluation.runner import Asker
+from rag.indexing.contract import EarlierVersion
 from rag.indexing.splitter import embedded_text, sentence_spans, split
 from rag.models.generator import Generator, Message
 from rag.retrieval.retriever import Retriever, Searcher
@@ -88,6 +89,10 @@ class GoldRetriever:
         """That of the retriever within."""
         return self._inner.newest()
 
+    def versions(self, article_id: str) -> tuple[EarlierVersion, ...]:
+        """Those of the retriever within."""
+        return self._inner.versions(article_id)
+
     def close(self) -> None:
         """Nothing: the retriever within belongs to somebody else."""
 
@@ -113,6 +118,10 @@ class _Nothing:
     def newest(self) -> date | None:
         """None."""
         return None
+
+    def versions(self, article_id: str) -> tuple[EarlierVersion, ...]:
+        """None."""
+        return ()
 
     def close(self) -> None:
         """Nothing to free."""

@@ -7,14 +7,14 @@ nobody stays a pronoun. Knows nothing about articles as stored or about search.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from rag.language.names import ABBREVIATED, CALENDAR, Gender, Name, fullest, gender_of, names, same_person
-from rag.language.words import content_stems, stem
+from rag.language.names import ABBREVIATED, CALENDAR, TITLES, Gender, Name, fullest, gender_of, names, same_person
+from rag.language.words import content_stems, fold, stem
 
 Manner = Literal["say", "deny", "decline"]
 
@@ -549,6 +549,25 @@ class _Article:
                     return full
         return None
 
+    def names_before(self, n: int, persons: Collection[str]) -> int | None:
+        """The last sentence before a sentence that names one of the persons, as an index."""
+        until = self.sentences[n][0]
+        at = max((x.start for x in self.names if x.start < until and self.full[x.text] in persons), default=-1)
+        return next((m for m in range(n - 1, -1, -1) if self.sentences[m][0] <= at < self.sentences[m][1]), None)
+
+    def in_office(self, start: int, end: int) -> set[str]:
+        """The persons whom a sentence that begins with "The minister" may mean, when it names none of them itself."""
+        words = [fold(word) for word in re.findall(r"[\w-]+", self.text[start:end])[:3]]
+        if words[:1] != ["the"]:
+            return set()
+        found = {
+            self.full[name.text]
+            for name in self.names
+            if name.start < start and _is_office(words[1:], f"{name.title} {self.roles.get(self.full[name.text], '')}")
+        }
+        inside = {self.full[name.text] for name in self.names if start <= name.start < end}
+        return set() if found & inside else found
+
     def _gender(self, person: str) -> Gender | None:
         mentions = [name for name in self.names if same_person(name.text, person)]
         told = next((gender for name in mentions if name.title and (gender := gender_of(name))), None)
@@ -570,6 +589,14 @@ class _Article:
     def _followed_by_person(self, name: str) -> bool:
         """Called by the last name alone elsewhere, as newspapers do with persons."""
         return any(n.text == name.rsplit(maxsplit=1)[-1] for n in self.names)
+
+
+def _is_office(begins: Sequence[str], role: str) -> bool:
+    """Whether words that follow "the" begin with an office of that role: "minister", or "health minister"."""
+    known = {fold(word) for word in re.findall(r"[\w-]+", role)}
+    held = {word for word in known if word in TITLES or re.search(_OFFICE, word)}
+    first, second = (*begins, "", "")[:2]
+    return first in held or (first in known and second in held)
 
 
 def _is_role(aside: Sequence[_Token]) -> bool:
@@ -595,30 +622,23 @@ def _ends(before: Sequence[_Token], after: Sequence[_Token], verb: str) -> bool:
 
 
 def antecedents(text: str, sentences: Sequence[tuple[int, int]]) -> list[int | None]:
-    """For each sentence that begins with a pronoun, the sentence to show with it; None for the others.
+    """For each sentence that begins with a pronoun or an office, the sentence to show with it; None for the others.
 
-    "He", "she", "his" and "her" take the nearest sentence before that names a person who fits; "they", "it", "this" and
-    "their" the sentence before.
+    "He", "she", "his" and "her" take the nearest sentence before that names a person who fits, "the minister" the
+    nearest that names a minister; "they", "it", "this" and "their" the sentence before.
     """
     article = _read(text, tuple(sentences))
     shown: list[int | None] = []
     for n, (start, end) in enumerate(sentences):
         first = re.match(r"\W*(he|she|his|her|they|their|it|its|this|these|those)\b", text[start:end], re.I)
-        if first is None or n == 0:
-            shown.append(None)
-            continue
-        word = first[1].casefold()
-        if word not in ("he", "she", "his", "her"):
+        word = first[1].casefold() if first and n else ""
+        if first and word in ("he", "she", "his", "her"):
+            person = article.meant("man" if word in ("he", "his") else "woman", start + first.start(1), start)
+            shown.append(article.names_before(n, {person} if person else set()))
+        elif word:
             shown.append(n - 1)
-            continue
-        person = article.meant("man" if word in ("he", "his") else "woman", start + first.start(1), start)
-        named = [name for name in article.names if article.full[name.text] == person and name.start < start]
-        shown.append(
-            next(
-                (m for m in range(n - 1, -1, -1) if any(sentences[m][0] <= x.start < sentences[m][1] for x in named)),
-                None,
-            )
-        )
+        else:
+            shown.append(article.names_before(n, article.in_office(start, end)))
     return shown
 
 

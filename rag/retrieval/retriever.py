@@ -73,6 +73,10 @@ class Searcher(Protocol):
         """Day of the newest article, None when none is dated."""
         ...
 
+    def versions(self, article_id: str) -> tuple[EarlierVersion, ...]:
+        """The earlier versions of an article, newest first."""
+        ...
+
     def close(self) -> None:
         """Free what it holds."""
         ...
