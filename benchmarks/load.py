@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
-import subprocess
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +16,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-
-ROOT = Path(__file__).parent.parent
-
-
-def memory(pid: int) -> float:
-    """Resident MB of a process (Linux)."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+from serving import index_sample, started
 
 
 def answer(url: str, question: str) -> None:
@@ -53,42 +43,28 @@ def main() -> None:
     asked = [item.question for item in read_gold(resource("eval", "gold", "briefs.jsonl"))]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        environment = os.environ | {
-            "DATELINE_INDEX_DIR": str(given.index or folder / "index"), "DATELINE_DATA_DIR": str(folder / "data"),
-            "DATELINE_MODEL": given.model, "DATELINE_PORT": "0", "PYTHONUNBUFFERED": "1",
-        }  # fmt: skip
         if given.index is None:
-            sample = [sys.executable, "-m", "rag.cli", "index", "--sample"]
-            subprocess.run(sample, check=True, env=environment, cwd=ROOT, capture_output=True)
-        log = folder / "log"
-        with log.open("w") as out:
-            page = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=out, stderr=out)
-        try:
-            while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
-                if page.poll() is not None:
-                    raise SystemExit(log.read_text())
-                time.sleep(0.05)
-            answer(found[0], asked[0])  # the models are loaded by the first question
+            index_sample(folder)
+        settings = {"DATELINE_INDEX_DIR": str(given.index or folder / "index"), "DATELINE_MODEL": given.model}
+        with started(folder, settings) as page:
+            answer(page.url, asked[0])  # the models are loaded by the first question
 
             def read(reader: int) -> list[float]:
                 took = []
                 for n in range(given.questions):
                     began = time.perf_counter()
-                    answer(found[0], asked[(7 * reader + n) % len(asked)])
+                    answer(page.url, asked[(7 * reader + n) % len(asked)])
                     took.append(time.perf_counter() - began)
                 return took
 
-            sizes = [memory(page.pid)]
+            sizes = [page.memory()]
             with ThreadPoolExecutor(given.readers) as pool:
                 began = time.perf_counter()
                 first = list(pool.map(read, range(given.readers)))
-                sizes.append(memory(page.pid))
+                sizes.append(page.memory())
                 second = list(pool.map(read, range(given.readers)))
                 seconds = time.perf_counter() - began
-            sizes.append(memory(page.pid))
-        finally:
-            page.terminate()
-            page.wait()
+            sizes.append(page.memory())
     took = np.concatenate([np.ravel(first), np.ravel(second)])
     p50, p95 = np.percentile(took, [50, 95])
     print(

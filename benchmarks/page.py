@@ -8,29 +8,20 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import sync_playwright
+from serving import index_sample, started
 
-ROOT = Path(__file__).parent.parent
 READY = (
     "() => window.dateline && document.querySelector('.dl-welcome') && document.querySelector('#dl-question textarea')"
 )
 QUESTIONS = ("Where was the ceasefire signed?", "Who mediated?", "How long is the border?")
-
-
-def processor_seconds(pid: int) -> float:
-    """What a process has used so far (Linux)."""
-    used = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(used[11]) + int(used[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def ask(tab: Any, text: str) -> float:
@@ -47,25 +38,14 @@ def ask(tab: Any, text: str) -> float:
 
 def measure(browser: Any, folder: Path, turns: int) -> dict[str, float]:
     """One start, and a conversation of so many turns."""
-    environment = os.environ | {
-        "DATELINE_INDEX_DIR": str(folder / "index"), "DATELINE_DATA_DIR": str(folder / "data"),
-        "DATELINE_MODEL": "extracts", "DATELINE_PORT": "0", "PYTHONUNBUFFERED": "1",
-    }  # fmt: skip
-    log, began = folder / "log", time.perf_counter()
-    with log.open("w") as out:
-        page = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=out, stderr=out)
-    try:
-        while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
-            if page.poll() is not None:
-                raise SystemExit(log.read_text())
-            time.sleep(0.02)
-        told = {"socket, s": time.perf_counter() - began, "socket, processor s": processor_seconds(page.pid)}
+    with started(folder) as page:
+        told = {"socket, s": page.seconds(), "socket, processor s": page.processor_seconds()}
         tab = browser.new_context().new_page()
         tab.set_default_timeout(120_000)
-        tab.goto(found[0])
+        tab.goto(page.url)
         tab.wait_for_function(READY)
-        told |= {"usable, s": time.perf_counter() - began, "usable, processor s": processor_seconds(page.pid)}
-        told["first answer after the start, s"] = time.perf_counter() - began + ask(tab, QUESTIONS[0])
+        told |= {"usable, s": page.seconds(), "usable, processor s": page.processor_seconds()}
+        told["first answer after the start, s"] = page.seconds() + ask(tab, QUESTIONS[0])
         took = [ask(tab, QUESTIONS[n % len(QUESTIONS)]) for n in range(turns - 2)]
         wire, received = tab.context.new_cdp_session(tab), []
         wire.send("Network.enable")
@@ -73,9 +53,6 @@ def measure(browser: Any, folder: Path, turns: int) -> dict[str, float]:
         took.append(ask(tab, QUESTIONS[0]))
         tab.wait_for_timeout(3000)  # what is asked next is sent, too
         return told | {"answer, s": statistics.median(took), f"bytes in turn {turns}": float(sum(received))}
-    finally:
-        page.kill()
-        page.wait()
 
 
 def main() -> None:
@@ -86,8 +63,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
-        settings = os.environ | {"DATELINE_INDEX_DIR": str(folder / "index")}
-        subprocess.run([sys.executable, "-m", "rag.cli", "index", "--sample"], check=True, env=settings, cwd=ROOT)
+        index_sample(folder)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         runs = [measure(browser, folder, given.turns if n == 0 else 3) for n in range(given.runs)]
         for key in runs[0]:
@@ -95,6 +71,7 @@ def main() -> None:
             print(
                 f"{key}: {statistics.median(values):,.2f} ({min(values):,.2f} to {max(values):,.2f}, n {len(values)})"
             )
+        print(f"load of the machine: {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

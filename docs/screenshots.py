@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import sync_playwright
 
 DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS.parent / "benchmarks"))
+from serving import index_sample, started  # noqa: E402
+
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
@@ -70,29 +69,11 @@ def _visit(tab: Any, url: str) -> None:
 
 def main() -> None:
     """Start the page, shoot, stop."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {
-            "DATELINE_INDEX_DIR": f"{folder}/index",
-            "DATELINE_DATA_DIR": f"{folder}/data",
-            "DATELINE_PORT": "0",
-            "DATELINE_MODEL": "extracts",
-            "PYTHONUNBUFFERED": "1",
-        }
-        subprocess.run([sys.executable, "-m", "rag.cli", "index", "--sample"], check=True, env=environment)
-        log = Path(folder, "log")
-        with log.open("w") as out:
-            page = subprocess.Popen([sys.executable, "app.py"], cwd=DOCS.parent, env=environment, stdout=out)
-        try:
-            for _ in range(600):
-                if found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text()):
-                    break
-                time.sleep(0.1)
-            else:
-                raise SystemExit("The page did not start.")
-            shoot(found[0])
-        finally:
-            page.terminate()
-            page.wait()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        index_sample(folder)
+        with started(folder) as page:
+            shoot(page.url)
 
 
 if __name__ == "__main__":

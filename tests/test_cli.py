@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from rag.cli.console import ProgressBar
+from rag.page.collections import collections_of
 from rag.settings import Settings
 from rag.types import Progress
 
@@ -84,6 +85,19 @@ def test_ask_as_json_with_the_embedded_model(run: Any) -> None:
     for claim in answer["claims"]:
         for citation in claim["citations"]:
             assert citation["quote"] in hits[citation["number"]]["text"]
+
+
+def test_a_collection_of_the_page_is_asked_alone(run: Any, tmp_path: Path) -> None:
+    mine = {"DATELINE_DATA_DIR": str(tmp_path), "DATELINE_MODEL": "extracts"}
+    collections_of(tmp_path, None).make("Warnings", ["asif-warning"])
+    found = run("search", "Where was the ceasefire signed?", "--collection", "warnings", **mine)
+    assert set(re.findall(r"^   (\S+)#", found.stdout, re.M)) == {"asif-warning"}
+    told = json.loads(run("timeline", "--json", "--collection", "Warnings", **mine).stdout)
+    assert {article["id"] for event in told["events"] for article in event["articles"]} == {"asif-warning"}
+    unknown = run("ask", "Who mediated?", "--collection", "Warning", **mine)
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "There is no collection 'Warning'." in unknown.stderr
+    assert "Collections: Warnings." in unknown.stderr
 
 
 def test_search(run: Any) -> None:

@@ -38,6 +38,21 @@ def test_a_name_that_cannot_be_is_told(tmp_path: Path) -> None:
         kept.add("nothing", ["a"])
 
 
+def test_collections_are_asked_by_name(tmp_path: Path) -> None:
+    kept = Collections(tmp_path / "c.json")
+    assert kept.named([]) is None
+    with pytest.raises(InputError, match=r"no collection 'Aid'\. Make one"):
+        kept.named(["Aid"])
+    kept.make("Border talks", ["a", "b"])
+    kept.make("Aid", ["b", "c"])
+    kept.make("Later")
+    assert kept.named([" border  TALKS", "aid"]) == ("a", "b", "c")
+    with pytest.raises(InputError, match=r"no collection 'Aids'\. Collections: Aid, Border talks, Later"):
+        kept.named(["Aid", "Aids"])
+    with pytest.raises(InputError, match="Later: no article is in it"):
+        kept.named(["Later"])
+
+
 def test_each_person_has_their_own_and_a_damaged_file_is_told(tmp_path: Path) -> None:
     collections_of(tmp_path, "ann").make("Aid")
     assert collections_of(tmp_path, "bob").all() == []

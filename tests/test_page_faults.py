@@ -13,7 +13,18 @@ from typing import Any
 
 import httpx
 import pytest
-from test_app import NARROW, WIDE, Slow, ask, begin_endless, browser, question, serving, visiting  # noqa: F401
+from test_app import (  # noqa: F401
+    NARROW,
+    WIDE,
+    Slow,
+    ask,
+    begin_endless,
+    browser,
+    comes_into_view,
+    question,
+    serving,
+    visiting,
+)
 
 from rag.answering.bot import Bot
 from rag.articles import load
@@ -58,11 +69,7 @@ def kept(home: Path) -> list[Conversation]:
 def test_the_quote_in_a_long_article_is_in_view(page: str, browser: Any, size: dict[str, int]) -> None:  # noqa: F811
     with visiting(browser, page, size) as tab:
         ask(tab, "What is the lighthouse keeper called?").locator(".dl-claims .dl-cite").first.click()
-        mark = tab.locator("#dl-panel mark.dl-quote")
-        mark.wait_for()
-        tab.wait_for_timeout(300)
-        box = mark.bounding_box()
-        assert 0 <= box["y"] <= size["height"] - box["height"], box
+        comes_into_view(tab, "#dl-panel mark.dl-quote")
         panel = tab.locator("#dl-panel").bounding_box()
         assert panel["height"] <= size["height"]
         tab.go_back()
@@ -244,7 +251,7 @@ def test_each_quote_of_ten_articles_is_in_view_at_four_sizes(
     settings = replace(briefs, index_dir=tmp_path / "index")
     build_index(load(sorted(tmp_path.glob("*.txt"))), settings, embedder=embedder)
     sizes = [(390, 664), (720, 450), (820, 1180), (1440, 900)]
-    seen = []
+    seen = 0
     with serving(tmp_path, cache_dir) as url:
         for width, height in sizes:
             with visiting(browser, url, {"width": width, "height": height}) as tab:
@@ -252,12 +259,11 @@ def test_each_quote_of_ten_articles_is_in_view_at_four_sizes(
                     ask(tab, f"What is the mayor of {town} called?").locator(".dl-claims .dl-cite").first.click()
                     mark = tab.locator("#dl-panel mark.dl-quote", has_text=f"The mayor of {town}")
                     mark.wait_for()
-                    tab.wait_for_timeout(300)
-                    box = mark.bounding_box()
-                    seen.append(0 <= box["y"] <= height - box["height"] and 0 <= box["x"] < width)
+                    comes_into_view(tab, "#dl-panel mark.dl-quote")
+                    seen += 1
                     tab.locator("#dl-close").click()
                     tab.locator("#dl-panel").wait_for(state="hidden")
-    assert sum(seen) == len(seen) == len(sizes) * len(towns), seen
+    assert seen == len(sizes) * len(towns)
 
 
 # ---------------------------------------------------------------------- while a model writes

@@ -87,9 +87,9 @@ def feed() -> Iterator[str]:
 
 def upload(tab: Any, name: str, text: str) -> None:
     """Drop a file; where its place is folded away it is unfolded, which is no click of the task."""
-    if not tab.get_by_test_id("file-upload").count():
-        tab.get_by_role("tab", name="Articles").evaluate("e => e.click()")
-        tab.get_by_role("button", name="Add articles").evaluate("e => e.click()")
+    tab.get_by_role("tab", name="Articles").evaluate("e => e.click()")
+    # By what the button says of itself: what it unfolds may take a while to be there.
+    tab.get_by_role("button", name="Add articles").evaluate("e => e.classList.contains('open') || e.click()")
     file = {"name": name, "mimeType": "text/plain", "buffer": text.encode()}
     tab.get_by_test_id("file-upload").first.set_input_files([file])
     tab.locator("#dl-outcome", has_text=name).wait_for(timeout=60_000)

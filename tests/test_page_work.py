@@ -93,8 +93,8 @@ def test_links_open_an_answer_and_an_article_at_its_quote(page: str, browser: An
         other = tab.context.new_page()
         other.goto(answer_link)
         other.locator(".dl-turn").nth(3).wait_for()
-        other.wait_for_timeout(300)
-        assert abs(other.locator(".dl-turn").first.bounding_box()["y"]) < 100, "that answer is in view, not the last"
+        # That answer is in view, not the last.
+        other.wait_for_function("() => Math.abs(document.querySelector('.dl-turn').getBoundingClientRect().top) < 100")
         assert "#" not in other.url, "a reload shows what is open by then"
         other.goto(article_link)
         other.locator("#dl-panel mark.dl-quote").wait_for()

@@ -64,6 +64,27 @@ class Collections:
         """The articles of all these collections, each once."""
         return tuple(dict.fromkeys(a for each in self.all() if each.id in ids for a in each.articles))
 
+    def named(self, names: Iterable[str]) -> tuple[str, ...] | None:
+        """The articles of the collections with these names, each once; None for no names.
+
+        Raises:
+            InputError: there is no such collection, or none of them holds an article.
+        """
+        wanted = {" ".join(name.split()).casefold(): name for name in names}
+        if not wanted:
+            return None
+        known = {each.name.casefold(): each for each in self.all()}
+        if unknown := [name for key, name in wanted.items() if key not in known]:
+            there = ", ".join(each.name for each in known.values())
+            raise InputError(
+                f"There is no collection {unknown[0]!r}.",
+                f"Collections: {there}." if there else "Make one on the page, under Articles: rag chat",
+            )
+        found = tuple(dict.fromkeys(a for key in wanted for a in known[key].articles))
+        if not found:
+            raise InputError(f"{' and '.join(known[key].name for key in wanted)}: no article is in it.", "Put some in.")
+        return found
+
     def make(self, name: str, articles: Iterable[str] = ()) -> Collection:
         """A new one.
 

@@ -25,6 +25,8 @@ from rag.page.guard import USER, App
 
 #: Visitors whose state is kept in memory: one for each tab and each call of the API, some 120 kB (Gradio keeps 10,000).
 MOST_SESSIONS = 300
+#: Visitors of whose questions Gradio keeps note; as many as it keeps messages for.
+MOST_ASKING = 2000
 #: What Gradio tells sites that show a preview of a link.
 _FOREIGN = re.compile(rb'<meta\s[^>]*"(?:og|twitter):[^>]*>\s*')
 #: Seconds after which uploaded files are removed, and between looks.
@@ -94,6 +96,7 @@ def gradio_app(page: Any, listening: socket.socket, *, logged_in: bool, more: An
 
     inner = secrets.token_urlsafe(32)
     page.state_session_capacity = MOST_SESSIONS
+    _keep_little(page._queue)
     page.delete_cache = (UPLOADS_LOOK, UPLOADS_LAST)
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(more)
@@ -115,6 +118,18 @@ def gradio_app(page: Any, listening: socket.socket, *, logged_in: bool, more: An
     if page.mcp_server_obj:
         _connect_tools(page.mcp_server_obj, own_address(listening), inner)
     return _with_own_head(app, page.title), inner
+
+
+def _keep_little(queue: Any) -> None:
+    """Have Gradio's queue keep nothing of questions that were answered; before it serves.
+
+    For a dashboard that is switched off it makes statistics of the last 10,000 events after each one, in a DataFrame;
+    and of each visitor it keeps an empty set for good.
+    """
+    from gradio.utils import LRUCache
+
+    queue.ANALYTICS_MAX_EVENTS, queue.ANAYLTICS_CACHE_FREQUENCY = 1, sys.maxsize
+    queue.pending_event_ids_session = LRUCache(MOST_ASKING)
 
 
 def _with_own_head(app: App, title: str) -> App:
