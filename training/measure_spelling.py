@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import random
-from collections.abc import Callable
 from pathlib import Path
 
 from rag.evaluation.metrics import wilson
@@ -24,7 +23,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--n", type=int, default=200, help="questions of each set")
     options = parser.parse_args()
-    known = shipped_reader().knows
+    common = shipped_reader().words
     rng = random.Random(0)
     plain, other = [], []
     for found in load(options.data):
@@ -35,16 +34,16 @@ def main() -> None:
     typed = [(found, with_typos(found.asked.text, rng, 1)) for found in plain]
     print("| letters at least | misspelt put right | put wrong | right ones changed | a changed name changed back |")
     for spelling.SHORTEST in (3, 4, 5, 6):
-        right = [_read(found, text, known) for found, text in typed]
+        right = [_read(found, text, common) for found, text in typed]
         restored = [words(r) == words(f.asked.text) for r, (f, _) in zip(right, typed, strict=True)]
         worse = [r != t and not ok for r, (_, t), ok in zip(right, typed, restored, strict=True)]
-        touched, moved = ([_read(f, f.asked.text, known) != f.asked.text for f in some] for some in (plain, other))
+        touched, moved = ([_read(f, f.asked.text, common) != f.asked.text for f in some] for some in (plain, other))
         print(f"| {spelling.SHORTEST} | {' | '.join(map(_share, (restored, worse, touched, moved)))} |")
 
 
-def _read(found: Found, text: str, known: Callable[[str], bool]) -> str:
+def _read(found: Found, text: str, common: tuple[str, ...]) -> str:
     texts = [f"{hit.passage.article.title} {hit.passage.text}" for hit in found.hits]
-    return spelling.corrected(text, spelling.corrections(text, texts, known))
+    return spelling.corrected(text, spelling.corrections(text, lambda: texts, common))
 
 
 def _share(of: list[bool]) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cache
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -22,7 +23,7 @@ from rag.answering.timeline import about, summary
 from rag.answering.understand import SPELLING, Surroundings, understand
 from rag.answering.writing import abstains, claims_of, excerpts, fit, judge_claim, prefix, whole_words
 from rag.errors import ModelCrashed, ModelError
-from rag.language.spelling import corrected, corrections
+from rag.language.spelling import corrected, corrections, lost_capitals, recased
 from rag.language.topics import asked_topic
 from rag.language.values import numbers
 from rag.language.words import content_stems
@@ -213,20 +214,20 @@ class Bot:
         yield from run.write(self.generator, stop)
 
     def _spelled(self, query: Query) -> Query:
-        """The query with its misspelt words put right by what it finds as it is."""
+        """The query with its misspelt words and lost capitals put right by what it finds as it is."""
         if self.reader is None or "spelling" in query.without:
             return query
 
-        def texts() -> Iterator[str]:
-            for hit in self.retriever.search(query):
-                yield f"{hit.passage.article.title} {hit.passage.text}"
+        @cache
+        def texts() -> list[str]:
+            return [f"{hit.passage.article.title}. {hit.passage.text}" for hit in self.retriever.search(query)]
 
-        right = corrections(query.text, texts(), self.reader.knows)
-        if not right:
-            return query
-        told = ", ".join(f"“{wrong}” as “{word}”" for wrong, word in right.items())
-        line = f"{SPELLING}{told}; what stands in quotation marks is taken as it is."
-        return replace(query, text=corrected(query.text, right), understood=(*query.understood, line))
+        lower = lost_capitals(query.text)
+        if right := corrections(query.text, texts, self.reader.words):
+            told = ", ".join(f"“{wrong}” as “{word}”" for wrong, word in right.items())
+            line = f"{SPELLING}{told}; what stands in quotation marks is taken as it is."
+            query = replace(query, text=corrected(query.text, right), understood=(*query.understood, line))
+        return replace(query, text=recased(query.text, texts())) if lower else query
 
     def _surroundings(self) -> Surroundings:
         kinds = shipped_kinds()
