@@ -69,7 +69,7 @@ def _one(query: Query, about: Surroundings) -> Query:
     """One question understood; a comparison of outlets becomes one part for each."""
     understood = list(query.understood)
     # The classifier knows English; what is asked in another script is taken for a thing.
-    kind, text = about.kind_of(query.text) if all(map(plain, words(query.text))) else "entity", query.text
+    kind, text = about.kind_of(bare(query.text)) if all(map(plain, words(query.text))) else "entity", query.text
     sources = query.sources
     if not sources and "outlets" not in query.without:
         sources, text = sources_named(text, [name for name in about.sources if name])

@@ -34,7 +34,8 @@ _OPENER = re.compile(
 )
 _NAMING = re.compile(
     r"(?:please )?(?:name|list|identify|state|give(?: me)?|tell me|find|show me|mention) "
-    r"((?:the|all|every|each)\b(?! (?:about|gist|story|latest|background|news|summary|overview|timeline)\b).+)$",
+    r"((?:the|all|every|each|his|her|its|their|[A-Z][\w’'-]*['’]s?)(?!\w)"
+    r"(?! (?:about|gist|story|latest|background|news|summary|overview|timeline)\b).+)$",
     re.I,
 )
 _NOUN_PHRASE = re.compile(
@@ -43,9 +44,13 @@ _NOUN_PHRASE = re.compile(
     r"give|list|name)\b)(?:the )?(?:[\w’'-]+ ){1,3}(?:of|for) (?:[\w’',-]+ ?){1,12}$",
     re.I,
 )
-_HEAD = re.compile(
-    r"(?:the|an?) (?:[\w’'-]+ )*?[\w’'-]+(?= (?:of|for|in|on|at|to|from|that|which|who|where|by|with)\b|$)", re.I
+#: "the round of talks that failed in May", and "the province attacked by rebels", which leaves "that was" out.
+_RELATIVE_CLAUSE = re.compile(
+    r"(?:the )?(?P<thing>[\w’'-]+(?: [\w’'-]+){0,5}?) (?:that|which|who) "
+    r"(?P<said>(?!(?:he|she|it|they|we|i|the|a|an)\b)\w.+)",
+    re.I,
 )
+_PHRASE_END = re.compile(r"(?<=\w) (?:of|for|in|on|at|to|from|that|which|who|where|by|with)\b")
 #: Nouns of people: by their ending, these aside that end so and are none.
 PEOPLE = re.compile(
     r"(?<!\w)(?!(?:headquart|numb|ord|bord|tow|riv|pow|wat|wint|summ|lett|chapt|pap|newspap|answ|quart|cent|moth|disast|semest|"
@@ -72,6 +77,11 @@ _LOWER_START = re.compile(rf"(?<=[.!?])\s+(?=(?:{_WH}|tell me|name|list|summari[
 _PARTICIPLE = re.compile(
     r"(?:\w{2,}ed|\w{2,}en|\w{2,}own|built|held|made|sold|born|shot|hit|led|lost|found|won|said|told|sent|paid|put|cut|shut|set|done|"
     r"begun|sunk|met|left|brought|bought|caught|taught|struck|hung|spent|sworn)$"
+)
+_REDUCED_CLAUSE = re.compile(
+    rf"the (?P<thing>[\w’'-]+(?: [\w’'-]+){{0,3}}?) "
+    rf"(?P<said>{_PARTICIPLE.pattern[:-1]}\b(?: [a-z]+){{0,2}} (?:by|in|on|at|for|after|during) .+)",
+    re.I,
 )
 #: Verbs that a question often ends with or that follow its subject: "When did the tower | open".
 _PLAIN = re.compile(
@@ -177,9 +187,24 @@ def bare(question: str) -> str:
         return f"{body}?"
     if order:
         return _asking_for(order.group(1))
+    body = f"{body[:1].lower() if body[1:2].islower() else body[:1]}{body[1:]}"
+    if clause := _of_clause(body):
+        return clause
     if _NOUN_PHRASE.match(body) and not any(word in _AUXES for word in body.casefold().split()):
         return _asking_for(body)
     return told
+
+
+def _of_clause(body: str) -> str:
+    """The question that a thing with a clause of its own stands for, "" for anything else."""
+    if found := _RELATIVE_CLAUSE.fullmatch(body):
+        said = found["said"]
+    elif found := _REDUCED_CLAUSE.fullmatch(body):
+        said = f"{'were' if _PLURAL.search(found['thing'].split()[-1]) else 'was'} {found['said']}"
+    else:
+        return ""
+    first = found["thing"].split(" ", 1)[0].casefold()
+    return "" if first in _AUXES | _SMALL or _ORDER.match(body) else f"Which {found['thing']} {said}?"
 
 
 def _measure_last(body: str) -> re.Match[str] | None:
@@ -194,11 +219,10 @@ def _asking_for(thing: str) -> str:
     owned = re.match(r"(?:every|each|his|her|its|their)\b|[A-Z][\w’'-]*['’]s? ", thing)
     if not owned:
         thing = re.sub(r"^the\s+", "", thing, flags=re.I)
-        thing = f"the {thing[:1].lower() if thing[1:2].islower() else thing[:1]}{thing[1:]}"
-    head = _HEAD.match(thing)
-    noun = head.group().split()[-1] if head else thing.split()[-1]
+        thing = f"the {thing}"
+    noun = _PHRASE_END.split(thing, maxsplit=1)[0].split()[-1]
     word = "Who" if PEOPLE.search(noun) else "What"
-    return f"{word} {'are' if re.search(r'[^siu]s$|^(?:men|women|people)$', noun) else 'is'} {thing}?"
+    return f"{word} {'are' if _PLURAL.search(noun) else 'is'} {thing}?"
 
 
 def _sentences(text: str) -> list[str]:

@@ -88,7 +88,7 @@ def recased(question: str, texts: Iterable[str]) -> str:
 
 @cache
 def _known(common: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
-    return frozenset(common), frozenset(map(stem, common))
+    return frozenset(common), frozenset(stem(word) for word in common if len(word) > SHORTEST)
 
 
 def _doubtful(word: str, known: frozenset[str]) -> bool:
