@@ -7,12 +7,14 @@ from rag.errors import InputError
 from rag.page.desk import MOST_BYTES, MOST_FILES, Desk
 from rag.page.guard import LOCAL, Guard, bare_host
 from rag.page.people import People, read_people
-from rag.page.server import bind, gradio_app, keep_uploads_in, run
+from rag.page.server import bind, gradio_app, import_gradio, keep_uploads_in, run
 from rag.page.sources import routes
-from rag.page.view import STATIC, build
 from rag.settings import Settings
 
-import gradio as gr  # isort: skip
+import_gradio()
+import gradio as gr  # noqa: E402
+
+from rag.page.view import STATIC, build  # noqa: E402
 
 
 def logins(settings: Settings) -> People | None:

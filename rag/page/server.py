@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import errno
 import html
+import importlib
 import importlib.util
+import inspect
 import json
 import os
 import re
@@ -67,6 +69,27 @@ def own_address(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def import_gradio() -> None:
+    """Import Gradio without what it does at each start for others, which takes half as long again.
+
+    It writes type stubs of its components beside them, into the installed package; and it has matplotlib, where that
+    is installed, ready to draw, which no page of ours does.
+    """
+    sys.modules.setdefault("matplotlib", None)  # type: ignore[arg-type]
+    usual = inspect.getfile
+
+    def getfile(thing: Any) -> str:
+        if type(thing).__name__ == "ComponentMeta":
+            raise OSError  # of a class without a file it writes none
+        return usual(thing)
+
+    inspect.getfile = getfile
+    try:
+        importlib.import_module("gradio")
+    finally:
+        inspect.getfile = usual
 
 
 def keep_uploads_in(folder: Path) -> None:
