@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import pairwise
+from threading import local
 from typing import Any
 
 #: Scripts by the first word of their letters' Unicode names.
@@ -59,6 +60,9 @@ def _unparted(word: str) -> bool:
     return not word.isascii() and any(script_of(c) in _IN_PAIRS | _JAPANESE for c in word)
 
 
+_own = local()
+
+
 def plain(word: str) -> bool:
     """Whether a folded word is of Latin letters and digits alone."""
     return word.isascii() or all(script_of(c) in ("", "LATIN") for c in word)
@@ -73,11 +77,11 @@ def terms(word: str) -> tuple[str, ...]:
             found += _pairs(run)
         elif script == "ARABIC":
             folded = run.translate(_ARABIC)
-            found += [folded, _ARABIC_ARTICLE.sub("", folded), _stemmer("arabic").stemWord(folded)]
+            found += [folded, _ARABIC_ARTICLE.sub("", folded), stemmer("arabic").stemWord(folded)]
         elif script == "HEBREW":
             found += [run, _HEBREW_PREFIX.sub("", run)]
         elif script in _STEMMERS:
-            found.append(_stemmer(_STEMMERS[script]).stemWord(run))
+            found.append(stemmer(_STEMMERS[script]).stemWord(run))
         else:
             found.append(run)
     return tuple(dict.fromkeys(found))
@@ -107,8 +111,11 @@ def _pairs(run: str) -> list[str]:
     return [a + b for a, b in pairwise(letters)] or letters
 
 
-@cache
-def _stemmer(language: str) -> Any:
-    import snowballstemmer
+def stemmer(language: str) -> Any:
+    """A Snowball stemmer, this thread's own, since it keeps the word that it is at in itself."""
+    own: dict[str, Any] = _own.__dict__.setdefault("stemmers", {})
+    if language not in own:
+        import snowballstemmer
 
-    return snowballstemmer.stemmer(language)
+        own[language] = snowballstemmer.stemmer(language)
+    return own[language]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache, lru_cache
-from typing import Any
 
-from rag.language.scripts import plain, terms
+from rag.language.scripts import plain, stemmer, terms
 
 _PLAIN = str.maketrans({"ı": "i", "’": "'", "‘": "'", "ʼ": "'", "`": "'"})
 #: Marks below this one are accents and points that folding drops; those above are vowels of Indic and Asian scripts.
@@ -47,7 +46,7 @@ def words(text: str) -> list[str]:
 @lru_cache(maxsize=1 << 16)
 def stem(word: str) -> str:
     """Snowball English stem of a folded word (Porter 2)."""
-    stemmed: str = _stemmer().stemWord(word)
+    stemmed: str = stemmer("english").stemWord(word)
     return stemmed
 
 
@@ -62,10 +61,3 @@ def _word() -> re.Pattern[str]:
     """A word: letters and digits, with the vowel signs of its script, which `\\w` leaves out."""
     marks = "".join(c for c in map(chr, range(ord(_FIRST_VOWEL_SIGN), 0xAC00)) if unicodedata.category(c)[0] == "M")
     return re.compile(rf"[^\W_][^\W_{marks}]*(?:[{marks}]+[^\W_]*)*(?:'[^\W_]+)*")
-
-
-@cache
-def _stemmer() -> Any:
-    import snowballstemmer
-
-    return snowballstemmer.stemmer("english")
