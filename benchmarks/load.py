@@ -22,7 +22,7 @@ from serving import index_sample, started
 def answer(url: str, question: str) -> None:
     """Ask and wait for the whole answer."""
     with httpx.Client(base_url=f"{url}/gradio_api/call", timeout=600) as client:
-        event = client.post("/ask", json={"data": [question, [], "", "", 0, ""]}).json()["event_id"]
+        event = client.post("/ask", json={"data": [question, [], "", "", 0, "", []]}).json()["event_id"]
         with client.stream("GET", f"/ask/{event}") as lines:
             told = "".join(lines.iter_text())
     if "event: complete" not in told:

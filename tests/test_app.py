@@ -346,9 +346,17 @@ def test_with_a_login_programs_can_ask_and_call_tools(closed_page: str) -> None:
 
     client = Client(closed_page, auth=("ann", "s3cret"), verbose=False)
     assert "asif-warning" in {row["id"] for row in client.predict("asif", api_name="/articles")}
+    with httpx.Client(base_url=closed_page, auth=("ann", "s3cret")) as own:
+        made = {"do": "make", "name": "Warnings", "ids": ["asif-warning"]}
+        assert own.post("/sources/collection", json=made).status_code == 200
+    hits = client.predict("who warned?", collections=["warnings"], api_name="/search")
+    assert {hit["article_id"] for hit in hits} == {"asif-warning"}
+    other = Client(closed_page, auth=("bob", "x:y"), verbose=False)
+    with pytest.raises(Exception, match="There is no collection 'warnings'"):
+        other.predict("who warned?", collections=["warnings"], api_name="/search")
     basic = {"authorization": f"Basic {base64.b64encode(b'ann:s3cret').decode()}"}
     tools, text = asyncio.run(mcp_talk(closed_page, basic))
-    assert set(tools) == {"ask", "search", "articles", "article"}
+    assert set(tools) == {"ask", "search", "timeline", "articles", "article"}
     assert "Doha" in text
 
 

@@ -26,8 +26,8 @@ while not (found := re.search(r"http://127.0.0.1:\\d+", log.read_text())):
 try:
     opened = time.monotonic()
     urllib.request.urlopen(found[0]).read()
-    calls = {"ask": ["Where was the ceasefire signed?", [], "", "", 0, ""], "search": ["mediated", [], "", "", 0],
-             "articles": ["", 3]}
+    calls = {"ask": ["Where was the ceasefire signed?", [], "", "", 0, "", []],
+             "search": ["mediated", [], "", "", 0, []], "articles": ["", 3]}
     for name, data in calls.items():
         call = urllib.request.Request(f"{found[0]}/gradio_api/call/{name}", json.dumps({"data": data}).encode(),
                                       {"Content-Type": "application/json"})

@@ -112,6 +112,29 @@ def test_filters_are_seen_and_an_abstention_offers_to_do_without(page: str, brow
         assert tab.locator("#dl-since input").input_value() == ""
 
 
+@pytest.mark.parametrize("size", [NARROW, {"width": 820, "height": 1180}, WIDE], ids=["phone", "tablet", "desk"])
+def test_no_filter_is_cut_off_and_no_form_is_covered(page: str, browser: Any, size: dict[str, int]) -> None:  # noqa: F811
+    with visiting(browser, page, size) as tab:
+        for _ in range(2):
+            ask(tab, "What does the ferry cost?")
+        tab.get_by_role("button", name="Wrong").last.click()
+        tab.wait_for_function(
+            """() => {
+                 const [form, asking] = [".dl-form", "#dl-asking"].map((each) => document.querySelector(each));
+                 return form.getBoundingClientRect().bottom <= asking.getBoundingClientRect().top;
+               }"""
+        )
+        tab.get_by_role("button", name="Filters and model").click()
+        tab.locator("#dl-since input").wait_for()
+        cut = tab.evaluate(
+            """() => [...document.querySelectorAll("#dl-options :is(.calendar, .label-text, input)")].filter((each) => {
+                 const [box, own] = [each, each.closest(".block")].map((part) => part.getBoundingClientRect());
+                 return box.width && (box.left < own.left || box.right > own.right || box.bottom > own.bottom + 1);
+               }).map((each) => each.outerHTML.slice(0, 99))"""
+        )
+        assert cut == []
+
+
 def test_two_tabs_on_one_conversation_keep_both_their_turns(page: str, browser: Any, home: Path) -> None:  # noqa: F811
     with visiting(browser, page) as tab:
         ask(tab, "What does the ferry cost?")

@@ -14,6 +14,7 @@ from typing import Any
 
 from rag.answering.timeline import EVERYTHING, timeline
 from rag.errors import InputError, RagError
+from rag.page.collections import collections_of
 from rag.page.desk import Desk
 from rag.types import Answer, Hit, Query
 
@@ -37,6 +38,7 @@ class Api:
         until: str = "",
         k: int = 0,
         model: str = "",
+        collections: list[str] | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Answer a question from the indexed news articles, with citations and verbatim quotes.
 
@@ -50,8 +52,9 @@ class Api:
             until: only articles published on or before this day, YYYY-MM-DD.
             k: passages to retrieve, 0 for the usual number.
             model: the name of a model that is ready; empty for the usual one.
+            collections: only articles of these collections of yours, by name; empty for all.
         """
-        question, how = _text("question", question), self._how(sources, since, until, k)
+        question, how = _text("question", question), self._how(sources, since, until, k, collections)
         stop, written = Event(), ""
         try:
             for piece in self._desk.bot(self._desk.ready(_text("model", model))).stream(question, stop=stop, **how):
@@ -64,7 +67,13 @@ class Api:
             stop.set()
 
     def search(
-        self, question: str, sources: list[str] | None = None, since: str = "", until: str = "", k: int = 0
+        self,
+        question: str,
+        sources: list[str] | None = None,
+        since: str = "",
+        until: str = "",
+        k: int = 0,
+        collections: list[str] | None = None,
     ) -> list[dict[str, Any]]:
         """Find the passages of the indexed news articles that fit a question best.
 
@@ -74,12 +83,18 @@ class Api:
             since: only articles published on or after this day, YYYY-MM-DD.
             until: only articles published on or before this day, YYYY-MM-DD.
             k: most passages, 0 for the usual number.
+            collections: only articles of these collections of yours, by name; empty for all.
         """
-        question, how = _text("question", question), self._how(sources, since, until, k)
+        question, how = _text("question", question), self._how(sources, since, until, k, collections)
         return [_hit_row(hit) for hit in self._desk.retriever.search(question, **how)]
 
     def timeline(
-        self, topic: str = "", sources: list[str] | None = None, since: str = "", until: str = ""
+        self,
+        topic: str = "",
+        sources: list[str] | None = None,
+        since: str = "",
+        until: str = "",
+        collections: list[str] | None = None,
     ) -> dict[str, Any]:
         """Tell what the indexed news articles have on a topic: its events by day, with the articles that tell each.
 
@@ -88,8 +103,9 @@ class Api:
             sources: only articles of these sources; empty for all.
             since: only articles published on or after this day, YYYY-MM-DD.
             until: only articles published on or before this day, YYYY-MM-DD.
+            collections: only articles of these collections of yours, by name; empty for all.
         """
-        asked, how = _text("topic", topic) or EVERYTHING, self._how(sources, since, until, 0)
+        asked, how = _text("topic", topic) or EVERYTHING, self._how(sources, since, until, 0, collections)
         return timeline(Query.of(asked, **how | {"k": 1}), self._desk.retriever).to_dict()
 
     def articles(self, query: str = "", limit: int = 100) -> list[dict[str, Any]]:
@@ -118,15 +134,14 @@ class Api:
         return {"id": found.id, "title": found.title, "source": found.source, "text": found.text,
                 "published": str(found.published or ""), "url": found.url}  # fmt: skip
 
-    @staticmethod
-    def _how(sources: Any, since: Any, until: Any, k: Any) -> dict[str, Any]:
-        if sources is not None and not (isinstance(sources, list) and all(isinstance(s, str) for s in sources)):
-            raise InputError("sources is no list of texts.", "Give e.g. []")
+    def _how(self, sources: Any, since: Any, until: Any, k: Any, collections: Any) -> dict[str, Any]:
+        mine = collections_of(self._desk.settings.data_dir, _caller())
         return {
             "k": _number("k", k, MOST_PASSAGES) or None,
-            "source": [_text("sources", s) for s in sources or ()] or None,
+            "source": _texts("sources", sources) or None,
             "since": _text("since", since) or None,
             "until": _text("until", until) or None,
+            "articles": mine.named(_texts("collections", collections)),
         }
 
 
@@ -169,6 +184,20 @@ def in_words(function: Callable[..., Any]) -> Callable[..., Any]:
             raise told(error) from error
 
     return streamed if inspect.isgeneratorfunction(function) else once
+
+
+def _caller() -> str | None:
+    """Who is logged in and calls; None where nobody logs in."""
+    from gradio.context import LocalContext
+
+    request = LocalContext.request.get(None)
+    return request.username if request else None
+
+
+def _texts(name: str, values: Any) -> list[str]:
+    if values is not None and not (isinstance(values, list) and all(isinstance(value, str) for value in values)):
+        raise InputError(f"{name} is no list of texts.", "Give e.g. []")
+    return [_text(name, value) for value in values or ()]
 
 
 def _text(name: str, value: Any) -> str:

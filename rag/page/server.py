@@ -85,7 +85,7 @@ def import_gradio() -> None:
             raise OSError  # of a class without a file it writes none
         return usual(thing)
 
-    inspect.getfile = getfile
+    inspect.getfile = getfile  # type: ignore[assignment]
     try:
         importlib.import_module("gradio")
     finally:

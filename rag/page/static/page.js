@@ -233,9 +233,11 @@
       if (event.key === "Enter" && !event.shiftKey) send(event);
     });
     place.querySelector(".dl-form")?.remove();
-    place.append(made);
+    // Above what may be asked next, which comes later and would push it out of view.
+    place.insertBefore(made, place.querySelector(":scope > .dl-next"));
     box.focus();
     box.select();
+    made.scrollIntoView({ block: "nearest" });
   };
   const sure = (button, words, done) => {
     if (button.dataset.sure) return done();

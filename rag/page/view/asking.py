@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -34,6 +35,8 @@ from rag.page.view.common import (
 )
 from rag.page.visitors import Run
 from rag.types import Answer
+
+_log = logging.getLogger(__name__)
 
 #: Said to who asks in the first seconds.
 LOADING = "The models are still being loaded. This is answered as soon as they are here."
@@ -206,7 +209,10 @@ class AskTab:
             if not run.left:
                 alone = len(kept.answers) == number + 1
                 yield [show_turn(kept, number) if alone else self.shared.show_all(kept), kept]
-        except RagError as error:
+        except Exception as error:
+            if not isinstance(error, RagError):
+                _log.exception("A question was not answered")
+                error = RagError("Something is wrong inside the page; its log says what.")
             if not run.left:
                 said = render_turn(run.conversation.id, number, run.text, render_error(error.message, error.hint))
                 yield [message(op="turn", turn=number, html=said), gr.skip()]
