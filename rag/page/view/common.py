@@ -137,7 +137,7 @@ class Shared:
     def model_choices(self) -> list[tuple[str, str]]:
         """Labels and names of the models that are here."""
         here = [info.name for info in self.desk.models() if info.kind != "fetchable"]
-        choices = [("Extracts only: no language model" if name == EXTRACTS else name, name) for name in here]
+        choices = [("Extracts, no model" if name == EXTRACTS else name, name) for name in here]
         if self.desk.default_model not in {name for _, name in choices}:
             choices.insert(0, (self.desk.default_model, self.desk.default_model))
         return choices
