@@ -99,12 +99,15 @@ def test_problems_are_empty_exactly_when_supported(judge: Judge) -> None:
         assert (found.label == "supported") == (not found.problems)
 
 
-def test_versions_are_told_from_agreement(judge: Judge) -> None:
-    long, longer = "The border runs for 2,600 kilometres.", "The frontier is 2,670 kilometres long."
-    assert conflict(long, longer, judge)
-    assert not conflict(long, "The frontier is 2,600 km long.", judge)
-    assert conflict("The second round was held in Istanbul.", "The second round was held in Doha.", judge)
-    assert not conflict("The second round was held in Istanbul.", "Istanbul hosted the second round.", judge)
+def test_conflicts_are_told_from_agreement(judge: Judge) -> None:
+    held = "The second round was held in Istanbul."
+    assert conflict(held, "Doha hosted the second round of the talks.", judge, ("Istanbul", "Doha"))
+    assert not conflict(held, "The first round was held in Doha.", judge, ("Istanbul", "Doha"))
+    assert not conflict(held, "The minister flew to Doha.", judge, ("Istanbul", "Doha"))
+    knew = "The crew had known of the fire for an hour, the coast guard said."
+    assert conflict(knew, "Nobody in the crew knew of the fire, the owner said.", judge)
+    assert not conflict(knew, "The coast guard found that the crew knew about the fire.", judge)
+    assert not conflict(knew, "The owner never paid for the repair.", judge)
 
 
 @pytest.fixture(scope="module")

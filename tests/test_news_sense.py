@@ -103,6 +103,22 @@ The town of Orla opened a concert hall with a work by Rui Sand. The pianist, who
 
 وقال مدير المتحف كريم ناصر إن الدخول مجاني في الشهر الأول."""),
     },
+    "inquiry": {
+        "post.txt": ("Marl Courier", "2025-04-02", """Marl opens an inquiry
+Judge Odile Brandt leads the inquiry into the Marl mill fire. The mill made paper and stood on the river bank.
+The guard of the mill was heard in the town hall of Kolby."""),
+        "echo.txt": ("Vale Echo", "2025-04-04", """Who looks into the fire
+The inquiry into the fire at the Marl mill is led by Karl Ohm. Witnesses are heard in May.
+The guard of the mill was heard in Norn."""),
+        "star.txt": ("Norn Star", "2025-04-03", """Fire at the mill
+Brandt, who leads the inquiry into the Marl mill fire, asked for patience. The owner of the mill lives in Skarn."""),
+    },
+    "road": {
+        "council.txt": ("Tolm Gazette", "2025-10-08", """Storm hits Tolm
+The coast road at Tolm was passable during the storm, the council said. Trees fell in the park."""),
+        "drivers.txt": ("Skarn Post", "2025-10-09", """Drivers stuck at Tolm
+The coast road at Tolm was never passable during the storm, lorry drivers said. A school lost tiles."""),
+    },
     "dam": {
         "dam.txt": ("Orn Times", "2025-03-04", """Orn dam gets a visit
 Energy minister Tomas Reyl visited the Orn dam on Monday. Rain fell on the crowd. Schools had sent their pupils. The
@@ -113,7 +129,10 @@ minister said that the dam would be emptied in May."""),
 
 @dataclass(frozen=True)
 class Ask:
-    """A question and what is right: `head` stands in the headline, `said` in all that is said, `never` in neither."""
+    """A question and what is right: `head` stands in the headline, `said` in all that is said, `never` in neither.
+
+    `differ` are the versions in their order: words of the value, and the articles that give it.
+    """
 
     articles: str
     question: str
@@ -122,6 +141,7 @@ class Ask:
     never: tuple[str, ...] = ()
     refused: bool | None = False
     noted: str = ""
+    differ: tuple[tuple[str, str], ...] = ()
 
 
 ASKS = [
@@ -167,6 +187,16 @@ ASKS = [
     # who is meant, also where the name stands further back
     Ask("dam", "In what month is the dam to be emptied?", ("May",),
         said=("Energy minister Tomas Reyl visited", "… The minister said")),
+    # outlets that differ in a name, a place, or yes and no, the newest first; those that agree stand together
+    Ask("inquiry", "Who chairs the inquiry into the fire?",
+        differ=(("Karl Ohm", "echo"), ("Odile Brandt", "star post"))),
+    Ask("inquiry", "Who is in charge of the inquiry into the fire at the mill?",
+        differ=(("Karl Ohm", "echo"), ("Odile Brandt", "star post"))),
+    Ask("inquiry", "Where was the guard heard?", differ=(("Norn", "echo"), ("Kolby", "post"))),
+    Ask("road", "Was the coast road passable during the storm?",
+        differ=(("never", "drivers"), ("was passable", "council"))),
+    Ask("inquiry", "Where does the owner of the mill live?", ("Skarn",)),
+    Ask("road", "Did trees fall in the park?", said=("Trees fell",)),
     # other languages
     Ask("hospital", "नए अस्पताल का उद्घाटन किसने किया?", ("विमल जोशी",)),
     Ask("hospital", "क्रिकेट मैच किसने जीता?", refused=True),
@@ -193,7 +223,18 @@ def is_right(answer: Answer, ask: Ask) -> bool:
     head, said = headline(answer), f"{answer.text} {headline(answer)}"
     held = answer.abstained or (all(each in head for each in ask.head) and all(each in said for each in ask.said))
     refusal = ask.refused is None or answer.abstained == ask.refused
-    return held and refusal and not any(each in head for each in ask.never) and ask.noted in " ".join(answer.notes)
+    versions = [(v.value, {c.article.id for c in v.citations}) for v in answer.versions]
+    differ = len(versions) == len(ask.differ) and all(
+        words in value and articles == set(given.split())
+        for (value, articles), (words, given) in zip(versions, ask.differ, strict=True)
+    )
+    return (
+        held
+        and refusal
+        and differ
+        and not any(each in head for each in ask.never)
+        and ask.noted in " ".join(answer.notes)
+    )
 
 
 @pytest.fixture(scope="module")

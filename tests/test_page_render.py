@@ -158,6 +158,13 @@ def test_versions_stand_side_by_side_with_source_and_date() -> None:
     assert ["Withdrawn" in card.text_content() for card in cards] == [False, False, True]
 
 
+def test_a_version_that_is_a_sentence_is_not_quoted_below_itself() -> None:
+    versions = (Version(ISLANDS.quote, (ISLANDS,)), Version("4", (Citation(hit(0, 17, 1), 0, 17),)))
+    tree = html.fromstring(render_answer(answer(claims=(), versions=versions)))
+    cards = tree.xpath("//div[starts-with(@class, 'dl-version ') or @class='dl-version']")
+    assert sorted(len(card.xpath(".//blockquote")) for card in cards) == [0, 1]
+
+
 def test_a_quote_within_a_longer_one_is_shown_once() -> None:
     whole = Citation(TWO, 18, len(TEXT))
     claims = (Claim(ISLANDS.quote, (ISLANDS,)), Claim(whole.quote, (whole,)), Claim(whole.quote, (whole,)))

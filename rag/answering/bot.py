@@ -293,7 +293,7 @@ class _Run:
             read_hits = [tuple(hits) for hits in by_part]
         if len(parts) == 1:
             self.hits = read_hits[0]
-        self.findings = tuple(find(part, hits) for part, hits in zip(parts, read_hits, strict=True))
+        self.findings = tuple(find(part, hits, judge=bot.judge) for part, hits in zip(parts, read_hits, strict=True))
         self.extracts = tuple(
             summary(f, extract(f, bot.threshold(f.query.kind), n), n) for n, f in enumerate(self.findings)
         )

@@ -57,6 +57,13 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
     best = finding.ranked[0]
     if finding.opposed:
         return Extract((quoted(best.citation, part, finding.hits),))
+    versions = finding.versions(threshold)
+    if versions:
+        spans = {(c.citation.article.id, c.citation.start): c.span for c in finding.ranked}
+        voices = [version.citations[0] for version in versions]
+        found = [spans[voice.article.id, voice.start] for voice in voices if query.kind in FACTOID_KINDS]
+        short = tuple(span for span in found if span is not None)
+        return Extract(tuple(quoted(voice, part, finding.hits) for voice in voices), short, versions)
     if query.kind not in FACTOID_KINDS and query.speech != "who":
         least = RELEVANT * best.alone
         most = BRIEF if query.brief else MOST_OPEN
@@ -67,13 +74,6 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
         return Extract(
             tuple(quoted(c.citation, part, finding.hits) for c in chosen), _short(query, comparable) if named else ()
         )
-    versions = finding.versions(threshold)
-    spans = {(c.citation.article.id, c.citation.start): c.span for c in finding.ranked if c.span}
-    if versions:
-        voices = [version.citations[0] for version in versions]
-        found = [spans.get((voice.article.id, voice.start)) for voice in voices]
-        short = tuple(span for span in found if span is not None)
-        return Extract(tuple(quoted(voice, part, finding.hits) for voice in voices), short, versions)
     english = best.citation.article.language in {"", "en"}
     chosen = _spread(finding.comparable(threshold), BRIEF if query.brief else MOST, one_per_article=english)
     return Extract(tuple(quoted(c.citation, part, finding.hits) for c in chosen), _short(query, chosen))

@@ -16,6 +16,7 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING
 
+from rag.answering.accounts import accounts_of
 from rag.answering.fitting import Row, asked_in_tables, eligible, fitting_rows, names_given, opposing
 from rag.answering.versions import values_of
 from rag.errors import ModelBroken, ModelMissing
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rag.models.judge import Judge
     from rag.models.reader import Reader
 
 #: What is known of a sentence for a query, in the order of the columns of `features`:
@@ -112,10 +114,15 @@ def _shifted(reading: Reading, by: int) -> Reading:
     return replace(reading, start=reading.start + by, end=reading.end + by)
 
 
-def find(query: Query, hits: Sequence[Hit], probability: Probability | None = None) -> Finding:
+def find(
+    query: Query, hits: Sequence[Hit], probability: Probability | None = None, judge: Judge | None = None
+) -> Finding:
     """Rank the sentences of the hits that may answer (see `fitting`); one that stands in two passages counts once.
 
     A sentence is weighed against those only that may answer too.
+
+    Args:
+        judge: tells where names, or yes and no, conflict; without one only numbers and days do.
     """
     import numpy as np
 
@@ -136,12 +143,12 @@ def find(query: Query, hits: Sequence[Hit], probability: Probability | None = No
     if not kept:
         return Finding(query, tuple(hits), ())
     known[:, tops] = np.maximum(known[:, tops] - known[sorted(against or able)][:, tops].min(axis=0), 0)
-    values = _weighed(query, rows, probability.of(known).tolist())
-    _told_by_row(cells, values)
+    likely = _weighed(query, rows, probability.of(known).tolist())
+    _told_by_row(cells, likely)
     ranked = [
         Candidate(
             Citation(rows[n].hit, rows[n].sentence.start, rows[n].sentence.end),
-            max(alone) if against else values[n],
+            max(alone) if against else likely[n],
             None if against else _span(query, rows[n], cells.get(n)),
             alone[n],
         )
@@ -150,7 +157,10 @@ def find(query: Query, hits: Sequence[Hit], probability: Probability | None = No
     ranked.sort(key=lambda c: (-c.probability, -c.alone if against else 0, c.citation.number, c.citation.start))
     if query.order and not against:
         ranked = in_time(ranked, query.order)
-    return Finding(query, tuple(hits), tuple(ranked), values_of(query, ranked), bool(against))
+    values = values_of(query, ranked)
+    if judge and not values and not against:
+        values = accounts_of(query, ranked, hits, judge)
+    return Finding(query, tuple(hits), tuple(ranked), values, bool(against))
 
 
 def _told_by_row(cells: Mapping[int, tuple[int, int] | None], values: list[float]) -> None:

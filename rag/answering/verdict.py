@@ -34,6 +34,10 @@ MEASURES = frozenset(
 )
 
 
+#: From this probability on one sentence contradicts another for certain (table: eval/README.md).
+CERTAINLY = 0.9
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What sentences say about a claim.
@@ -102,24 +106,26 @@ def verdict(
     return Verdict("not found", best, support, problems or (_reserve(claim, premises[best]),))
 
 
-def conflict(first: str, second: str, judge: Judge) -> bool:
-    """Whether two sentences that answer the same question cannot both be true, for any wording.
+def conflict(first: str, second: str, judge: Judge, answers: tuple[str, str] | None = None) -> bool:
+    """Whether two sentences that answer one question cannot both be true, whatever their wording.
 
-    Where both hold numbers or dates these decide: they count or date the same thing differently, or the same way. Two
-    that share most of their words but each have a name that the other lacks differ in that name. Otherwise the judge
-    decides, in either direction.
+    With the words of each that answer they conflict where one, with these exchanged, is what the other says: so they
+    tell the same of two. Without such words (yes against no) the judge must find that one contradicts the other, and
+    nearly for certain where neither denies what the other does not (table: eval/README.md).
+
+    Args:
+        answers: the words of the first and of the second sentence that answer.
     """
-    missing = [_missing_values(first, [second], None), _missing_values(second, [first], None)]
-    if any(differs for found in missing for _, differs in found):
-        return True
-    mine, theirs = set(content_stems(first)), set(content_stems(second))
-    alike = len(mine & theirs) >= 0.5 * min(len(mine), len(theirs))
-    if alike and _missing_names(first, second) and _missing_names(second, first):
-        return True
-    if (numbers(first) or days(first)) and (numbers(second) or days(second)) and not all(missing):
-        return False
+    if answers:
+        mine, theirs = answers
+        pairs = [(second, first.replace(mine, theirs)), (first, second.replace(theirs, mine))]
+        if any(differs for premise, claim in pairs for _, differs in _missing_values(claim, [premise], None)):
+            return False
+        return any(judged.supported >= judge.supports for judged in judge.judge(pairs))
+    denies = bool(marks(first, NEGATIONS)) != bool(marks(second, NEGATIONS))
     judged = judge.judge([(first, second), (second, first)])
-    return max(j.contradicted for j in judged) >= max(judge.contradicts, *(j.supported for j in judged))
+    least = max(judge.contradicts if denies else CERTAINLY, *(j.supported for j in judged))
+    return max(j.contradicted for j in judged) >= least
 
 
 def _against(premise: str) -> str:
