@@ -150,6 +150,8 @@ def test_two_thousand_characters_of_background_do_not_hide_the_question() -> Non
         ("The cost of the new bridge", "What is the cost of the new bridge?"),
         ("Reason for the delay", "What is the reason for the delay?"),
         ("head of the union", "Who is the head of the union?"),
+        ("Name everyone who saw the crash.", "Who saw the crash?"),
+        ("list everything that was stolen", "What was stolen?"),
         ("Name the Danish envoy.", "Who is the Danish envoy?"),
         ("Name Oslo's envoy to the talks.", "Who is Oslo's envoy to the talks?"),
         ("The bridge that fell in May", "Which bridge fell in May?"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from rag.language.comparison import sides
 from rag.language.parts import asked, bare, parts
 from rag.language.scripts import plain
 from rag.language.speech import asked_speaker
@@ -66,7 +67,7 @@ def understand(query: Query, history: Sequence[Answer], about: Surroundings) -> 
 
 
 def _one(query: Query, about: Surroundings) -> Query:
-    """One question understood; a comparison of outlets becomes one part for each."""
+    """One question understood; a comparison becomes one part for each side, outlet or thing."""
     understood = list(query.understood)
     # The classifier knows English; what is asked in another script is taken for a thing.
     kind, text = about.kind_of(bare(query.text)) if all(map(plain, words(query.text))) else "entity", query.text
@@ -102,10 +103,12 @@ def _one(query: Query, about: Surroundings) -> Query:
         speaker=speech.speaker or "" if speech else "",
         understood=tuple(understood),
     )
-    if kind == "compare" and len(sources) > 1:
-        sides = tuple(replace(query, sources=(source,), understood=()) for source in sources)
-        return replace(query, parts=sides)
-    return query
+    if kind != "compare":
+        return query
+    plain_side = replace(query, understood=())
+    if len(sources) > 1:
+        return replace(query, parts=tuple(replace(plain_side, sources=(source,)) for source in sources))
+    return replace(query, parts=tuple(replace(plain_side, text=side) for side in sides(text)))
 
 
 def _as_of(order: str, about: Surroundings) -> str:

@@ -38,6 +38,12 @@ _NAMING = re.compile(
     r"(?! (?:about|gist|story|latest|background|news|summary|overview|timeline)\b).+)$",
     re.I,
 )
+_EVERYONE = re.compile(
+    r"(?:please )?(?:name|list|identify|give(?: me)?|tell me|find|show me|mention) "
+    r"(?:(?:every(?:one|body)|any(?:one|body)|all (?:those|people)|those|people) who|(?P<thing>everything|all) that) "
+    r"(?P<said>.+)$",
+    re.I,
+)
 _NOUN_PHRASE = re.compile(
     r"(?!(?:did|how|if|whether|what|who|when|where|why|which|whos|and|but|so|overview|timeline|chronology|recap|gist|story|"
     r"difference|differences|more|anything|count|summar\w+|compar\w+|contrast|describe|explain|define|outline|quote|tell|"
@@ -187,6 +193,8 @@ def bare(question: str) -> str:
         return f"{body}?"
     if order:
         return _asking_for(order.group(1))
+    if everyone := _EVERYONE.match(body):
+        return f"{'What' if everyone['thing'] else 'Who'} {everyone['said']}?"
     body = f"{body[:1].lower() if body[1:2].islower() else body[:1]}{body[1:]}"
     if clause := _of_clause(body):
         return clause
