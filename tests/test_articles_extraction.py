@@ -202,7 +202,7 @@ def test_the_outlet_leaves_the_title() -> None:
 @pytest.mark.parametrize(
     ("where", "how"),
     [
-        ({"head": '<meta property="article:published_time" content="2026-11-20T23:30:00+13:00">'}, "metadata"),
+        ({"head": ld(datePublished="2026-11-20T23:30:00+13:00")}, "metadata"),
         ({"url": "https://halden.example/2026/11/20/quay"}, "url"),
         ({"body": f'<p class="date">Friday, 20 November 2026</p>{paragraphs()}'}, "text"),
         ({"body": f"<div>By Ann Gray | 20.11.2026</div>{paragraphs()}"}, "text"),
@@ -248,6 +248,26 @@ def test_the_day_of_a_change_is_told_as_one() -> None:
     cleaned = article(shown + paragraphs(), '<meta property="article:modified_time" content="2026-11-24">').cleaned
     assert cleaned.published == date(2026, 11, 24)
     assert any("last change" in note for note in cleaned.notes)
+
+
+def test_a_day_in_figures_is_settled_by_the_page_s_data() -> None:
+    shown = f'<p class="date">11/01/2026</p>{paragraphs()}'
+    head = '<meta property="article:published_time" content="2026-11-01T04:00:00Z">'
+    html = page(f"<article><h1>{TITLE}</h1>{shown}</article>", head).replace('lang="en"', 'lang="de"')
+    assert extract(html).cleaned.published == date(2026, 11, 1)
+    assert extract(html.replace("2026-11-01T", "2026-01-11T")).cleaned.published == date(2026, 1, 11)
+
+
+def test_a_day_and_a_time_that_the_markup_runs_together() -> None:
+    shown = f"<p><span>28.09.19</span><span>12:44</span></p>{paragraphs()}"
+    assert article(shown).cleaned.published == date(2019, 9, 28)
+
+
+def test_a_birthday_or_a_comment_is_not_taken_where_the_page_names_its_day() -> None:
+    comment = f'<div class="comments"><p>Ann Gray, 3 December 2026, 10:15</p><p>{PROSE[0]}</p></div>'
+    born = "<p>Mona Riis, born 3 May 1971, is the engineer of the harbour.</p>"
+    body = f'<p class="date">20 November 2026</p>{born}{paragraphs()}{comment}'
+    assert article(body, ld(datePublished="2026-11-20")).cleaned.published == date(2026, 11, 20)
 
 
 def test_a_day_that_is_not_sure_is_named_and_not_given() -> None:

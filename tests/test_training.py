@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rag.articles.dating import PLACES, Candidate, Model, likeliest
 from rag.models.embedder import SentenceTransformerEmbedder, packaged_model_folder
 from rag.models.reader import Reader
 from rag.resources import resource
 from training import negatives
 from training.batching import batches
+from training.days import Page, _row, _tree, fit, outcomes
 from training.measure_reader import Outcome, f1, summary
 from training.reader import shipped_weights
 from training.sources import HELD_OUT_FROM, Example, Guard, _detokenise, guard, held_out_articles, news, squad
@@ -142,3 +145,27 @@ def test_training_can_go_on_from_the_shipped_reader() -> None:
     # The shipped one quantises its activations as well, so only nearly.
     assert np.corrcoef(found.start_logits[0], starts[0])[0, 1] > 0.98
     assert np.corrcoef(found.end_logits[0], ends[0])[0, 1] > 0.98
+
+
+@pytest.mark.slow
+def test_the_days_that_were_fitted_are_chosen_as_the_forest_would() -> None:
+    """A day that is shown is right, one in a comment is wrong, and a page of comments alone has none."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    rng = random.Random(0)
+
+    def given(shown: float, day: int) -> Candidate:
+        traits = dict.fromkeys(PLACES, 0.0) | {"line": 1.0, "shown": shown, "news_type": 0.0, "clock": rng.random()}
+        return Candidate(date(2026, 11, day), frozenset({"line"}), traits)
+
+    pages = [Page(f"https://a.test/{n}", "2026-11-20" if n % 4 else "", "",
+                  (given(0.0, 3), *([given(1.0, 20)] if n % 4 else []))) for n in range(200)]  # fmt: skip
+    model = fit(pages, [])
+    counts = outcomes(pages, model, model.threshold, lambda page: page.wanted)
+    assert counts == {"right": 150, "undated": 50}
+    rows = [_row(page, model.weights) for page in pages]
+    table, labels = [list(row.values()) for row, _ in rows], [label for _, label in rows]
+    forest = RandomForestClassifier(10, min_samples_leaf=5, random_state=0).fit(table, labels)
+    ours = Model(model.weights, [_tree(tree.tree_, list(rows[0][0]), 0) for tree in forest.estimators_], 0.5)
+    for page, expected in zip(pages, forest.predict_proba(table)[:, 1], strict=True):
+        assert likeliest(page.given, ours)[1] == pytest.approx(expected, abs=0.002)

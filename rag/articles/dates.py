@@ -82,12 +82,14 @@ def settle(choices: list[date], language: str = "", others: Iterable[date] = ())
     """The one of two readings that the language or the article's other days speak for, else None."""
     if len(choices) < 2:
         return choices[0] if choices else None
+    known = list(others)
+    if len(named := [choice for choice in choices if choice in known]) == 1:
+        return named[0]
     tag = language.lower().replace("_", "-")
     if tag.split("-")[0] in _DAY_FIRST or tag in {"en-gb", "en-au", "en-nz", "en-ie", "en-in", "en-za"}:
         return choices[0]
     if tag in {"en-us", "en-ph"}:
         return choices[1]
-    known = list(others)
     near = [choice for choice in choices if any(abs((choice - other).days) <= 7 for other in known)]
     return near[0] if len(near) == 1 else None
 
@@ -263,15 +265,20 @@ def url_day(url: str) -> date | None:
 
 _SHORT_DAY = re.compile(
     _NAMED_DAY.pattern
-    + r"|(?<![\d.,/-])\d{1,2}(?P<mark>[./-])\s?\d{1,2}(?P=mark)\s?\d{4}(?!\d)|\d{4}[/.]\d{1,2}[/.]\d{1,2}(?!\d)"
-    r"|(?<![\d.])\d{1,2}\.\s?\d{1,2}\.\s?[0-3]\d(?![\d.])"
+    + r"|(?<![\d.,/-])\d{1,2}(?P<mark>[./-])\s?\d{1,2}(?P=mark)\s?\d{4}(?!\d|:\d\d)|\d{4}[/.]\d{1,2}[/.]\d{1,2}(?!\d)"
+    r"|(?<![\d.])\d{1,2}\.\s?\d{1,2}\.\s?[0-3]\d(?=\d{1,2}:\d\d|[^\d.]|$)"
 )
 
 
-def days_in(text: str, language: str = "") -> list[date]:
-    """The days that a short line names, in order; those with two readings that nothing settles are left out."""
+def days_in(text: str, language: str = "", others: Iterable[date] = ()) -> list[date]:
+    """The days that a short line names, in order; those with two readings that nothing settles are left out.
+
+    Args:
+        language, others: as for `day`.
+    """
     written = (match[0] for match in _SHORT_DAY.finditer(text[:400]))
-    found = (day(_CENTURY.sub(r"\g<1>20\g<2>", words), language=language)[0] for words in written)
+    known = list(others)
+    found = (day(_CENTURY.sub(r"\g<1>20\g<2>", words), language=language, others=known)[0] for words in written)
     return [when for when in found if when]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -18,8 +18,10 @@ from rag.articles.clean import SENTENCE_END, key, words
 from rag.articles.dates import day, days_in, lone_date, url_day
 from rag.articles.outlets import outlet_of, same_outlet, title_of
 
-_ARTICLE_TYPES = re.compile(r"(?:Article|Posting|Report|Review|Recipe|SocialMediaPosting)$")
+#: Types of JSON-LD that are an article.
+ARTICLE_TYPES = re.compile(r"(?:Article|Posting|Report|Review|Recipe|SocialMediaPosting)$")
 _MOST_NODES = 20_000
+_DUBLIN = re.compile(r"^(dc|dcterms):")
 #: The names under which outlets give the day of publication, the surest first.
 PUBLISHED = (
     "article:published_time og:article:published_time datepublished article:published og:published_time"
@@ -34,6 +36,7 @@ PUBLISHED = (
 MODIFIED = (
     "article:modified_time", "og:updated_time", "datemodified", "article:modified", "dcterms.modified",
     "dc.date.modified", "lastmod", "last-modified", "revised", "modified", "updated_time",
+    "dateupdate",
 )  # fmt: skip
 _TITLES = ("og:title", "twitter:title", "dc.title", "dcterms.title", "parsely-title", "sailthru.title", "headline")
 _SITES = ("og:site_name", "application-name", "al:android:app_name", "dc.publisher", "publisher", "copyright")
@@ -78,7 +81,7 @@ def about(tree: Any, url: str | None) -> About:
     """Read a page's own data; the day still lacks what only its blocks say, see `visible_day`."""
     metas = metas_of(tree)
     everything = list(json_nodes(tree))
-    nodes = [node for node in everything if any(_ARTICLE_TYPES.search(kind) for kind in types_of(node))]
+    nodes = [node for node in everything if any(ARTICLE_TYPES.search(kind) for kind in types_of(node))]
     found = About(nodes=nodes, language=_language(tree, metas))
     link = next((e.get("href") for e in tree.iter("link") if (e.get("rel") or "").lower() == "canonical"), None)
     found.canonical = _absolute(link or metas.get("og:url", ""), url)
@@ -106,7 +109,8 @@ def metas_of(tree: Any) -> dict[str, str]:
         content = (element.get("content") or "").strip()
         for name in (element.get("property"), element.get("name"), element.get("itemprop"), element.get("http-equiv")):
             if name and content:
-                found.setdefault(name.strip().lower(), content)
+                # "dc:date" and "dcterms:created" are also written with a dot.
+                found.setdefault(_DUBLIN.sub(r"\1.", name.strip().lower()), content)
     return found
 
 
@@ -208,9 +212,16 @@ def _written(found: About, tree: Any, metas: Mapping[str, str]) -> Iterator[str]
 
 
 def visible_day(
-    blocks: Sequence[Block], kept: Sequence[bool], headlines: Sequence[str], language: str
+    blocks: Sequence[Block],
+    kept: Sequence[bool],
+    headlines: Sequence[str],
+    language: str,
+    others: Iterable[date] = (),
 ) -> tuple[date | None, bool]:
     """The day shown at the headline, in a short line of its own, or said to be that of publication below the article.
+
+    Args:
+        others: days that the page's data gives; settle 03/04/2026.
 
     Returns:
         The day or None; whether the line says that it is the day of a change.
@@ -228,7 +239,7 @@ def visible_day(
     for n in near:
         if not _may_date(blocks[n], apart=n < head):
             continue
-        found = _days_of(blocks[n], language)
+        found = _days_of(blocks[n], language, others)
         if found and not CHANGED.search(blocks[n].text):
             return found[0], False
         changed = changed or (found[0] if found else None)
@@ -236,7 +247,7 @@ def visible_day(
     for n in (*range(head, prose[-1] + 1), *after):
         block = blocks[n]
         said = SAID.search(block.text[:200]) or (prose[-1] < n <= prose[-1] + 2 and lone_date(block.text))
-        if said and _may_date(block, apart=True) and (found := _days_of(block, language)):
+        if said and _may_date(block, apart=True) and (found := _days_of(block, language, others)):
             return found[-1], False
     return changed, changed is not None
 
@@ -249,6 +260,6 @@ def _may_date(block: Block, *, apart: bool) -> bool:
     return short and block.role != "caption" and not other
 
 
-def _days_of(block: Block, language: str) -> list[date]:
+def _days_of(block: Block, language: str, others: Iterable[date]) -> list[date]:
     told = [found for value in block.times if (found := day(value)[0])]
-    return days_in(block.text, language) or told
+    return days_in(block.text, language, others) or told
