@@ -646,6 +646,9 @@ def test_an_address_of_this_machine_is_refused_on_the_page(page: str, browser: A
 def test_the_first_visit_says_what_to_do(browser: Any, cache_dir: Path, tmp_path: Path) -> None:
     with serving(tmp_path, cache_dir) as url, visiting(browser, url) as tab:
         tab.get_by_text("No articles yet").wait_for()
+        tab.locator(".dl-welcome").get_by_role("button", name="Add articles").click()
+        tab.get_by_role("button", name="Index the bundled sample").wait_for()
+        tab.get_by_role("tab", name="Ask").click()
         assert "The articles do not say." in ask(tab, "Who mediated?").inner_text()
         tab.get_by_role("tab", name="Articles").click()
         tab.get_by_role("button", name="Index the bundled sample").click()

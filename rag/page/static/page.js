@@ -255,6 +255,7 @@
   const ofPage = {
     menu: () => menu(),
     help: () => byId("dl-help").showModal(),
+    articles: () => goTo("Articles"),
     theme: () => nextTheme(),
     api: () => document.querySelector("footer .show-api")?.click(), // Gradio's own sheet
     print,
