@@ -273,6 +273,7 @@ class Feed(BaseHTTPRequestHandler):
 
 @pytest.mark.slow
 def test_a_feed_is_watched_and_refreshed_by_a_button(page: str, browser: Any) -> None:  # noqa: F811
+    Feed.asked = 0
     server = ThreadingHTTPServer(("127.0.0.1", 0), Feed)
     Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/feed.xml"
