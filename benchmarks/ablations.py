@@ -14,11 +14,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from rag.answering import bot as bots
 from rag.answering import extracts, finding, fitting, timeline, understand
 from rag.answering.bot import Bot
+from rag.answering.show import show_answer
 from rag.articles import load
 from rag.evaluation.gold import read_gold
 from rag.evaluation.metrics import bootstrap
@@ -87,6 +88,10 @@ def without(part: str) -> Iterator[None]:
             setattr(module, name, was)
 
 
+_Said: TypeAlias = "tuple[float, str]"
+"""Whether an answer is right, in [0, 1], and how it reads."""
+
+
 def _remembering(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function, which computes nothing twice: most parts leave most of what is read as it was."""
     known: dict[str, Any] = {}
@@ -100,11 +105,25 @@ def _remembering(function: Callable[..., Any]) -> Callable[..., Any]:
     return remembered
 
 
-def _bundled(retriever: Retriever, parts: Any, most: int) -> Callable[[], list[float]]:
+def _bundled(retriever: Retriever, parts: Any, most: int) -> Callable[[], list[_Said]]:
     bot = Bot.around(retriever, retriever.settings, parts=parts)
     gold = [item for name in ("briefs", "open") for item in read_gold(resource("eval", "gold", f"{name}.jsonl"))]
     gold = gold[:: max(1, len(gold) // most)]
-    return lambda: [answer_measures(item, bot.ask(item.question)).get("right", 0.0) for item in gold]
+
+    def ask() -> list[_Said]:
+        answers = [bot.ask(item.question) for item in gold]
+        rights = [answer_measures(item, answer).get("right", 0.0) for item, answer in zip(gold, answers, strict=True)]
+        return list(zip(rights, map(show_answer, answers), strict=True))
+
+    return ask
+
+
+def _cell(whole: Sequence[_Said], less: Sequence[_Said]) -> str:
+    """The mean difference with its interval, and how many answers read otherwise."""
+    gains = [a[0] - b[0] for a, b in zip(whole, less, strict=True)]
+    low, high = bootstrap(gains, bounds=(-1.0, 1.0))
+    other = sum(a[1] != b[1] for a, b in zip(whole, less, strict=True))
+    return f"{sum(gains) / len(gains):+.3f} ({low:+.3f} to {high:+.3f}) | {other} of {len(gains)}"
 
 
 def main() -> None:
@@ -124,31 +143,27 @@ def main() -> None:
             opened[name] = Retriever.open(settings=settings, embedder=embedder)
         first = Bot.around(opened[""], opened[""].settings)
         parts = first.reader, first.judge
-        for model, method in ((first.reader, "read"), (first.judge, "judge"), (embedder, "encode")):
+        searches = [(retriever, "search") for retriever in opened.values()]
+        for model, method in ((first.reader, "read"), (first.judge, "judge"), *searches):
             setattr(model, method, _remembering(getattr(model, method)))
         bundled = _bundled(opened[""], parts, options.most)
         asked = {name: Bot.around(opened[name], opened[name].settings, parts=parts) for name in SETS}
 
-        def written() -> list[float]:
-            return [float(is_right(asked[ask.articles].ask(ask.question), ask)) for ask in ASKS]
+        def written() -> list[_Said]:
+            answers = [asked[ask.articles].ask(ask.question) for ask in ASKS]
+            return [(float(is_right(a, ask)), show_answer(a)) for a, ask in zip(answers, ASKS, strict=True)]
 
         rows = {}
         for part in ("", *PARTS):
             with without(part):
                 rows[part] = bundled(), written()
             print(f"asked without: {part or 'nothing'}", file=sys.stderr, flush=True)
-        print(
-            "| without | bundled questions right: with − without | written ones right: with − without |\n|---|---|---|"
-        )
+        print("| without | bundled: right, with − without | read otherwise | written: right | read otherwise |")
+        print("|---|---|---|---|---|")
         for part in PARTS:
-            cells = []
-            for whole, less in zip(rows[""], rows[part], strict=True):
-                gains = [a - b for a, b in zip(whole, less, strict=True)]
-                low, high = bootstrap(gains, bounds=(-1.0, 1.0))
-                mean = sum(gains) / len(gains)
-                cells.append(f"{mean:+.3f} ({low:+.3f} to {high:+.3f}), n {len(gains)}")
+            cells = [_cell(whole, less) for whole, less in zip(rows[""], rows[part], strict=True)]
             print(f"| {part} | {' | '.join(cells)} |")
-        shares = " and ".join(f"{sum(scores):.0f} of {len(scores)}" for scores in rows[""])
+        shares = " and ".join(f"{sum(right for right, _ in said):.0f} of {len(said)}" for said in rows[""])
         print(f"\nWith all parts: {shares} right.")
 
 
