@@ -97,6 +97,15 @@ def test_a_summary_is_followed_to_its_page(server: str) -> None:
     assert asked() == ["/feed", "/robots.txt", "/page"]
 
 
+def test_a_day_that_the_feed_tells_leaves_no_doubt_of_the_page_s(server: str) -> None:
+    doubtful = '<head><meta property="article:modified_time" content="2024-03-09">'
+    Handler.files = {"/feed.xml": rss(item("ORIGIN/page", "Short.")), "/page": PAGE.replace("<head>", doubtful)}
+    (found,) = load([f"{server}/feed.xml"], allow_private_urls=True)
+    assert isinstance(found, Article)
+    assert (found.published, found.dated_by) == (date(2024, 3, 3), "metadata")
+    assert not any("Undated" in note for note in found.notes)
+
+
 def test_an_entry_with_its_text_is_not_followed(server: str) -> None:
     Handler.files = {"/feed": rss(item("/page", "Short.", f"<p>{LEDE}</p><p>{MORE}</p>")), "/page": PAGE}
     (article,), _, _ = read(f"{server}/feed")

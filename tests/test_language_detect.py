@@ -29,3 +29,8 @@ def test_what_is_told_counts_where_the_text_tells_nothing() -> None:
     assert language_of("97", "template") == ""
     assert language_of("", "pt_BR") == "pt"
     assert language_of("1 2 3") == ""
+
+
+def test_names_with_accents_make_no_other_language_of_english() -> None:
+    text = "The café “Zum Löwen” in Ørsted reopened on Monday – the owner, Señora Núñez, paid 4,200 € for the new roof."
+    assert language_of(text + " François Müller called it “a naïve dream”.") == "en"

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rag.articles.clean import LONE, Cleaned, first_sentence, normalise
-from rag.articles.dates import day
+from rag.articles.dates import UNDATED, day
 from rag.articles.outlets import author_of, outlet_of, title_of
 from rag.articles.outlets import host_of as site_of
 from rag.errors import ArticleError
@@ -52,7 +52,7 @@ def make_article(
         if published is None and meta.get(name):
             published, why = day(meta.get(name), language=language, others=filter(None, [cleaned.published]))
     if why and published is None and cleaned.published is None:
-        notes = (*notes, f"Undated: {why}.")
+        notes = (*notes, f"{UNDATED} {why}.")
     address = first("url", "link") or url or ""
     if is_url(address) and not host_of(address):
         address, notes = "", (*notes, f"Its address {address[:80]!r} is malformed and left out.")

@@ -14,6 +14,8 @@ from typing import Any
 LANGUAGES = tuple("en de fr es it pt nl tr ru uk pl zh ja ko ar hi cs sv da nb fi el hu ro id vi".split())
 #: In these languages 03/04/2026 is the 3rd of April. English writes it both ways and Chinese neither.
 _DAY_FIRST = frozenset("de fr es it pt nl tr ru uk pl cs sv da nb fi el ro id vi ar hi".split())
+#: How a note begins that tells why an article has no day.
+UNDATED = "Undated:"
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
 _ISO = re.compile(r"\s*(\d{4})-(\d{2})-(\d{2})(?:[T ].*)?$", re.S)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T?\d{4,6}Z?)?$")

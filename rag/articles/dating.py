@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from rag.articles.blocks import Block
 from rag.articles.clean import Cleaned, key, words
-from rag.articles.dates import day, days_in, lone_date, url_day
+from rag.articles.dates import UNDATED, day, days_in, lone_date, url_day
 from rag.articles.metadata import (
     ARTICLE_TYPES,
     CHANGED,
@@ -153,7 +153,7 @@ def choose(given: Sequence[Candidate]) -> tuple[date | None, str, list[str]]:
     taken = trusted(given, best, probability, model.threshold)
     if taken is None:
         where = {"metadata": "the page's data", "url": "its address"}.get(best.dated_by, "its text")
-        return None, "", [f"Undated: {best.day:%-d %B %Y} stands in {where}, but is not sure to be its day."]
+        return None, "", [f"{UNDATED} {best.day:%-d %B %Y} stands in {where}, but is not sure to be its day."]
     changed = taken.places <= _MODIFICATIONS and taken.places != {"line"}
     return taken.day, taken.dated_by, ["The day is that of the last change; no other is told."] if changed else []
 

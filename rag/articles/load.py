@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from rag.articles.assemble import is_url
+from rag.articles.dates import UNDATED
 from rag.articles.extraction import CUT
 from rag.articles.kinds import ARCHIVES, READ, SUFFIXES, kind_of_answer, sniffed, suffix_of
 from rag.articles.reading import SUMMARY_ONLY, Follow, Source, is_summary
@@ -247,7 +248,9 @@ def _follow(item: Follow, origin: str, visitor: Visitor, max_bytes: int, enough:
 def _with_hints(article: Article, item: Follow) -> Article:
     """A page's article under the address, outlet and day that its feed or sitemap knows it by."""
     said, hints = item.article, item.hints
-    published = (said.published if said else hints.get("published")) or article.published
+    told = said.published if said else hints.get("published")
+    published = told or article.published
+    notes = [note for note in article.notes if not (told and note.startswith(UNDATED))]
     dated_by = "metadata" if published and published != article.published else article.dated_by
     return replace(
         article,
@@ -257,6 +260,7 @@ def _with_hints(article: Article, item: Follow) -> Article:
         dated_by=dated_by,
         author=article.author or (said.author if said else ""),
         url=article.url or item.url,
+        notes=tuple(notes),
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 _ENOUGH = 3000
 #: Below this the likeliest of 97 languages is a guess.
 _SURE = 0.8
+#: Words without accents that let those with accents be left out, as a share, and how sure the others must then be.
+_MOST, _CERTAIN = 0.6, 0.99
 
 
 @functools.cache
@@ -29,5 +31,11 @@ def language_of(text: str, told: str = "") -> str:
     tag = tag if 2 <= len(tag) <= 3 and tag.isascii() and tag.isalpha() else ""
     if not any(c.isalpha() for c in text):
         return tag
-    found, share = _identifier().classify(" ".join(text[:_ENOUGH].split()))
+    words = text[:_ENOUGH].split()
+    found, share = _identifier().classify(" ".join(words))
+    plain = [word for word in words if all(c.isascii() or not c.isalpha() for c in word)]
+    if found != "en" and _MOST * len(words) <= len(plain) < len(words):
+        # A few names with accents make Latin or Breton of an English text.
+        without, sure = _identifier().classify(" ".join(plain))
+        found, share = ("en", sure) if without == "en" and sure >= _CERTAIN else (found, share)
     return str(found) if float(share) >= _SURE or not tag else tag
