@@ -266,6 +266,11 @@ class ArticleMeta:
     pages: tuple[int, ...] = ()
 
     @property
+    def english(self) -> bool:
+        """Whether it is in the language that the rules know, as far as its language is known."""
+        return self.language in {"", "en"}
+
+    @property
     def label(self) -> str:
         """Title, source and day on one line."""
         return f"{self.title} — {self.outlet_and_day}"

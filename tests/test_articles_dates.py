@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.articles.dates import day, find_date
+from rag.articles.dates import day, find_date, text_day
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,11 @@ def test_what_is_no_moment_gives_no_day(value: object) -> None:
 def test_any_value_gives_a_day_or_nothing(value: object) -> None:
     found, why = day(value)
     assert found is None or not why
+
+
+def test_a_day_in_figures_of_a_text_is_settled_by_its_language() -> None:
+    german = "Veröffentlicht: 03/04/2026\n\nDer Hafenmeister sagte am Dienstag, der alte Kai müsse geschlossen werden."
+    assert text_day(german)[:2] == (date(2026, 4, 3), "text")
+    english = "Published: 03/04/2026\n\nThe harbour master said on Tuesday that the old quay must be closed."
+    assert text_day(english)[0] is None
+    assert text_day(english, "en-US")[0] == date(2026, 3, 4)

@@ -35,7 +35,7 @@ def article(id_: str, text: str, origin: str = "", **more: Any) -> Article:
 
 
 def ids(settings: Settings) -> list[str]:
-    return sorted(row.id for row in index_status(settings).rows)
+    return sorted(row.id for row in index_status(settings, rows=True).rows)
 
 
 def test_unchanged_is_skipped_edited_is_replaced(settings: Settings, letters: Any) -> None:

@@ -106,13 +106,18 @@ def test_totals(filled: tuple[Settings, Reader]) -> None:
         [("North", "", 1), ("North", "north.example", 1), ("South", "south.example", 1), ("Ost \"&' 東", "", 1)]
     )
     assert store.newest() == date(2025, 5, 1)
+    rows = store.article_rows()
+    days = [row.published for row in rows if row.published]
+    assert store.extent() == (min(days), max(days), sum(row.repeats is not None for row in rows))
+    assert min(days) < max(days)
     assert [(row.id, row.passages) for row in store.article_rows()] == [
         ("мост~1", 1), ("mill", 1), ("quay", 2), ("clock", 2),
     ]  # fmt: skip
     assert store.last_indexed() is not None
     assert (store.size_bytes() or 0) > 0
     status = index_status(place)
-    assert (status.articles, status.passages, status.folder) == (4, 6, str(place.index_dir))
+    assert (status.articles, status.passages, status.folder, status.rows) == (4, 6, str(place.index_dir), ())
+    assert len(index_status(place, rows=True).rows) == 4
     assert status.search
 
 

@@ -43,6 +43,17 @@ def shown(settings: Settings) -> dict[str, str]:
         return {row.id: store.article(row.id).text for row in store.article_rows()}  # type: ignore[union-attr]
 
 
+def test_what_was_unchanged_and_is_corrected_in_the_same_run_was_replaced(
+    settings: Settings, letters: Any, tmp_path: Path
+) -> None:
+    first = record(tmp_path / "23.jsonl", id="e-1", body=TWELVE, date="2025-03-03")
+    index(settings, letters, first)
+    second = record(tmp_path / "24.jsonl", id="e-1", body=THIRTY, date="2025-03-04")
+    report = index(settings, letters, first, second)
+    assert (report.replaced, report.unchanged, report.added) == (("e-1",), (), ())
+    assert shown(settings) == {"e-1": THIRTY}
+
+
 @pytest.mark.parametrize(
     "named", [{"id": "e-1"}, {"url": "https://ebel.test/hall"}, {"id": "e-1", "title": "Roof falls"}]
 )

@@ -396,7 +396,7 @@ class _Run:
         notes = (*self.query.understood, *self.bot.notes, *values.pop("notes", ()))
         notes += tuple(f"The articles do not say: {question}" for question in values["unanswered"])
         notes += said_earlier(claims, values["short"], self.bot.retriever)
-        if any(c.article.language not in {"", "en"} for claim in claims for c in claim.citations):
+        if any(not c.article.english for claim in claims for c in claim.citations):
             notes = (*notes, OTHER_LANGUAGE)
         return Answer(
             self.asked.text, self.query, kind, claims=tuple(claims), hits=self.hits, notes=notes,

@@ -77,7 +77,7 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
         return Extract(
             tuple(quoted(c.citation, part, finding.hits) for c in chosen), _short(query, comparable) if named else ()
         )
-    english = best.citation.article.language in {"", "en"}
+    english = best.citation.article.english
     chosen = _spread(finding.comparable(threshold), BRIEF if query.brief else MOST, one_per_article=english)
     return Extract(tuple(quoted(c.citation, part, finding.hits) for c in chosen), _short(query, chosen))
 

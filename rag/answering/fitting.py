@@ -51,7 +51,7 @@ class Row:
     @property
     def english(self) -> bool:
         """Whether the rules and the reader know its language."""
-        return self.hit.passage.article.language in {"", "en"}
+        return self.hit.passage.article.english
 
 
 def eligible(query: Query, rows: Sequence[Row], values: Sequence[float], able: set[int]) -> set[int]:

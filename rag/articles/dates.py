@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+from rag.language.detect import language_of
+
 #: Languages whose names of months are understood, the commonest first.
 LANGUAGES = tuple("en de fr es it pt nl tr ru uk pl zh ja ko ar hi cs sv da nb fi el hu ro id vi".split())
 #: In these languages 03/04/2026 is the 3rd of April. English writes it both ways and Chinese neither.
@@ -206,7 +208,9 @@ def text_day(text: str, language: str = "") -> tuple[date | None, str, str]:
             continue
         found, why = day(written, language=language)
         if why:
-            found, why = day(written, language=language, others=named_days(text[:20_000]))
+            # "en" leaves open what its outlets write both ways.
+            told = language or language_of(text, "en")
+            found, why = day(written, language=told, others=named_days(text[:20_000]))
         if found:
             return found, "dateline" if place else "text", ""
         open_ = open_ or why

@@ -116,7 +116,7 @@ def status(as_json: bool, articles: bool, index_dir: Path | None) -> None:
     """Show what is in the index."""
     from rag.indexing.build import index_status
 
-    found = index_status(Settings.load(index_dir=index_dir))
+    found = index_status(Settings.load(index_dir=index_dir), rows=as_json or articles)
     if as_json:
         _say(for_json(asdict(found), indent=2))
         return

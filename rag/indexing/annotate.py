@@ -26,7 +26,7 @@ def annotate(article: Article) -> tuple[Article, tuple[Sentence, ...]]:
     Speakers and pronouns are found by rules for English; articles known to be in another language go without.
     """
     found = list(cut(article.text, article.spans, article.language))
-    if article.language in {"", "en"} and found:
+    if article.meta.english and found:
         places = [(s.start, s.end) for s in found]
         told, before = speeches(article.text, places), antecedents(article.text, places)
         for n, sentence in enumerate(found):

@@ -85,7 +85,7 @@ class IndexStatus:
         size_bytes: that it takes up; None where that is not known.
         search: how its vectors are searched, and with what recall of exact search where that is approximate.
         last_indexed: ISO 8601, UTC.
-        rows: the articles, newest first.
+        rows: the articles, newest first, where they were wanted.
     """
 
     folder: str
@@ -228,40 +228,42 @@ def correct_article(
         return article
 
 
-def index_status(settings: Settings) -> IndexStatus:
+def index_status(settings: Settings, *, rows: bool = False) -> IndexStatus:
     """What the index of the settings holds; loads no model.
+
+    Args:
+        rows: whether its articles are listed, too.
 
     Raises:
         IndexMissing, IndexCorrupted.
     """
     store = open_index(settings)
     try:
-        return status_of(store)
+        return status_of(store, rows=rows)
     finally:
         store.close()
 
 
-def status_of(store: Reader) -> IndexStatus:
-    """What an open index holds."""
-    rows = store.article_rows()
+def status_of(store: Reader, *, rows: bool = False) -> IndexStatus:
+    """What an open index holds, with its articles where `rows` are wanted."""
     manifest = store.manifest()
-    dates = [row.published for row in rows if row.published]
+    first, last, repeating = store.extent()
     articles, passages = store.counts()
     return IndexStatus(
         folder=store.place,
         articles=articles,
         passages=passages,
         sources=store.sources(),
-        first=min(dates, default=None),
-        last=max(dates, default=None),
-        near_duplicates=sum(row.repeats is not None for row in rows),
+        first=first,
+        last=last,
+        near_duplicates=repeating,
         embedding_model=manifest["embedding_model"],
         passage_tokens=int(manifest["passage_tokens"]),
         passage_overlap=int(manifest["passage_overlap"]),
         size_bytes=store.size_bytes(),
         search=store.search_with(),
         last_indexed=store.last_indexed(),
-        rows=tuple(rows),
+        rows=tuple(store.article_rows()) if rows else (),
     )
 
 
@@ -340,7 +342,9 @@ class _Run:
             if not again:
                 self.unchanged.append(article.id)
             return
-        elif not again:
+        elif not again or article.id in self.unchanged:
+            if again:
+                self.unchanged.remove(article.id)
             self.replaced.append(article.id)
         self.known[article.id] = (article.content_hash, article.origin)
         self._enqueue(article)
@@ -473,8 +477,8 @@ class _Run:
             overlap=self.settings.passage_overlap,
             sentences=sentences,
         )
-        english = article.language in {"", "en"}
-        named = mentions(article.text, {s.speaker for s in sentences if s.speaker}) if english else []
+        speakers = {s.speaker for s in sentences if s.speaker}
+        named = mentions(article.text, speakers) if article.meta.english else []
         alone = len(passages) >= LONG_PASSAGES
         if alone:
             self.embed()  # so that a long article's pieces are the same ones in the next run

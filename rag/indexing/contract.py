@@ -205,6 +205,10 @@ class Reader(Protocol):
         """All articles, newest first, undated last."""
         ...
 
+    def extent(self) -> tuple[date | None, date | None, int]:
+        """The first and the last day of publication, None without any, and how many articles nearly repeat another."""
+        ...
+
     def records(self) -> Iterator[Record]:
         """All that is there, article by article, as another index takes it."""
         ...

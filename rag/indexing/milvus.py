@@ -478,6 +478,12 @@ class MilvusStore:
             for r in rows
         ]  # fmt: skip
 
+    def extent(self) -> tuple[date | None, date | None, int]:
+        """See `Reader.extent`."""
+        rows = self._articles()
+        days = [when for row in rows if (when := day_of(row["published"]))]
+        return min(days, default=None), max(days, default=None), sum(bool(row["repeats"]) for row in rows)
+
     def listed(self, wanted: Wanted, most: int = 100, skip: int = 0) -> Listing:
         """See `Reader.listed`; of words only the thousand best passages are looked at."""
         db = sqlite3.connect(":memory:")

@@ -314,6 +314,13 @@ class Store:
             ).fetchall()
             return [ArticleRow(r[0], r[1], r[2], day_of(r[3]), r[4], r[5], r[7], r[6]) for r in rows]
 
+    def extent(self) -> tuple[date | None, date | None, int]:
+        """See `Reader.extent`."""
+        with row_errors(self.layout):
+            query = "SELECT min(published), max(published), count(repeats) FROM articles"
+            first, last, repeating = self._db.execute(query).fetchone()
+            return day_of(first), day_of(last), int(repeating)
+
     def records(self) -> Iterator[Record]:
         """See `Reader.records`; nothing may be committed meanwhile."""
         with row_errors(self.layout):
