@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag.answering.finding import shipped_probability
 from rag.language.parts import asks_for_all
 from rag.language.premises import asks_several
 from rag.language.words import content_stems, words
@@ -22,8 +23,6 @@ MOST_OF_SIDE = 2
 BRIEF = 1
 #: Open kinds whose best sentence may hold the answer in a few words.
 NAMED = ("list", "definition")
-#: Those words are shown from this probability on: the threshold of factoids (models/probability).
-SURE = 0.12
 #: Of an open question no sentence is shown that is less than a tenth as likely as the best (table: eval/README.md).
 RELEVANT = 0.1
 #: Words that begin a clause, not the name of a thing.
@@ -72,7 +71,7 @@ def extract(finding: Finding, threshold: float, part: int = 0) -> Extract:
         most = BRIEF if query.brief else MOST_OF_SIDE if query.kind == "compare" else MOST_OPEN
         chosen = _spread([c for c in finding.ranked if c.alone >= least], most)
         chosen.sort(key=lambda c: (str(c.citation.article.published or ""), c.citation.article.id, c.citation.start))
-        named = query.kind in NAMED and best.probability >= SURE
+        named = query.kind in NAMED and best.probability >= shipped_probability().threshold
         comparable = [best, *(c for c in chosen if c is not best and c.alone >= COMPARABLE * best.alone)]
         return Extract(
             tuple(quoted(c.citation, part, finding.hits) for c in chosen), _short(query, comparable) if named else ()
