@@ -440,6 +440,15 @@ def test_follow_ups_keep_the_thread_and_show_what_was_searched(page: str, browse
         assert "Doha" in answer.inner_text()
 
 
+def test_the_question_that_was_asked_last_is_at_the_top(page: str, browser: Any) -> None:
+    with visiting(browser, page, NARROW) as tab:
+        for text in ("Who mediated?", "Who won the World Cup?", "How long is the border?"):
+            ask(tab, text)
+        tab.wait_for_function(
+            "() => Math.abs([...document.querySelectorAll('.dl-turn')].pop().getBoundingClientRect().top) < 20"
+        )
+
+
 def test_an_article_can_neither_write_html_nor_give_orders(page: str, browser: Any) -> None:
     asked_for: list[str] = []
     with visiting(browser, page) as tab:

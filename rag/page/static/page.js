@@ -58,12 +58,14 @@
       if (feed().querySelector(".dl-welcome")) feed().innerHTML = message.html;
     } else if (message.op === "turn") {
       const old = turnAt(message.turn);
+      // Looked at before anything changes: the browser moves the page a little when what is in view is replaced.
+      const stayed = Math.abs(window.scrollY - there) < 5;
       feed().querySelector(".dl-welcome")?.remove();
       feed().querySelectorAll(".dl-next").forEach((next) => next.replaceChildren());
       if (old) {
         old.outerHTML = message.html;
         // It is longer now, so there is room to bring its question to the top, unless somebody scrolled meanwhile.
-        if (Math.abs(window.scrollY - there) < 5 && turnAt(message.turn) === feed().lastElementChild) latest();
+        if (stayed && turnAt(message.turn) === feed().lastElementChild) latest();
       } else {
         feed().insertAdjacentHTML("beforeend", message.html);
         latest();
