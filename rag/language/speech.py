@@ -7,6 +7,7 @@ nobody stays a pronoun. Knows nothing about articles as stored or about search.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -176,6 +177,7 @@ class _Article:
         self.text, self.sentences = text, sentences
         self.quotes = quotes(text)
         self.names = names(text)
+        self.begins = [name.start for name in self.names]
         self.starts = {name.start: name for name in self.names}
         masked = list(text)
         for start, end in self.quotes:
@@ -420,7 +422,7 @@ class _Article:
         if not tokens:
             return None
         start, end = tokens[0].start, tokens[-1].end
-        inside = [name for name in self.names if start <= name.start and name.end <= end]
+        inside = [name for name in self._named(start, end) if name.end <= end]
         role = self.text[aside[0].start : aside[-1].end] if _is_role(aside) else ""
         if any(token.low in ("story", "article") for token in tokens):  # "An earlier version of this story stated"
             return None
@@ -537,11 +539,15 @@ class _Article:
         person = self.meant(wanted, speech.start, sentence)
         return replace(speech, speaker=person, resolved=True) if person else speech
 
+    def _named(self, start: int, end: int) -> list[Name]:
+        """The names that begin in a stretch of the text."""
+        return self.names[bisect_left(self.begins, start) : bisect_left(self.begins, end)]
+
     def meant(self, wanted: Gender | None, at: int, sentence: int) -> str | None:
         """The person whom a pronoun means: the first one named in the sentence itself, else in the nearest before."""
         spans = [span for span in self.sentences if span[0] <= sentence]
         for start, end in reversed(spans):
-            inside = [name for name in self.names if start <= name.start and name.end <= min(end, at)]
+            inside = [name for name in self._named(start, end) if name.end <= min(end, at)]
             inside = [name for name in inside if not any(a <= name.start < b for a, b in self.quotes)]
             for name in inside:
                 full = self.full[name.text]
@@ -551,6 +557,8 @@ class _Article:
 
     def names_before(self, n: int, persons: Collection[str]) -> int | None:
         """The last sentence before a sentence that names one of the persons, as an index."""
+        if not persons:
+            return None
         until = self.sentences[n][0]
         at = max((x.start for x in self.names if x.start < until and self.full[x.text] in persons), default=-1)
         return next((m for m in range(n - 1, -1, -1) if self.sentences[m][0] <= at < self.sentences[m][1]), None)
@@ -565,7 +573,7 @@ class _Article:
             for name in self.names
             if name.start < start and _is_office(words[1:], f"{name.title} {self.roles.get(self.full[name.text], '')}")
         }
-        inside = {self.full[name.text] for name in self.names if start <= name.start < end}
+        inside = {self.full[name.text] for name in self._named(start, end)}
         return set() if found & inside else found
 
     def _gender(self, person: str) -> Gender | None:
