@@ -107,8 +107,7 @@ def test_markdown(tmp_path: Path) -> None:
 def test_a_saved_page(tmp_path: Path) -> None:
     path = tmp_path / "a.html"
     path.write_text(
-        f"<html><head><title>{TITLE}</title><script type='application/ld+json'>"
-        '{"@type": "NewsArticle", "datePublished": "2024-03-03T10:00:00Z"}</script>'
+        f"<html><head><title>{TITLE}</title><meta property='article:published_time' content='2024-03-03T10:00:00Z'>"
         f"</head><body><nav>Home About</nav><article><h1>{TITLE}</h1><p>{LEDE}</p><p>{MORE}</p></article></body></html>"
     )
     article = one(path)

@@ -87,3 +87,8 @@ def test_memory_stays_flat_over_calls(tmp_path: Path, cache_dir: Path) -> None:
                 sizes.append(page.memory())
     assert sizes[-1] - sizes[1] < 10, sizes
     assert sizes[-1] - sizes[0] < 100, sizes
+
+
+def test_an_evaluation_draws_in_a_process_that_has_a_page() -> None:
+    code = "from rag.page.server import import_gradio; import_gradio(); import matplotlib.figure"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

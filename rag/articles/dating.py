@@ -162,13 +162,13 @@ def trusted(given: Sequence[Candidate], best: Candidate, probability: float, thr
     """The likeliest day where it is likely enough; else one that outlets give in forms of their own, or None.
 
     The pages that the models learned from are recipes, shops and diaries more than news: hardly any has its day only in
-    its address, in the data of a news article or in a dateline.
+    its address, in the data of a news article, in `article:published_time` or in a dateline.
     """
     if probability >= threshold:
         return best
     if addressed := next((each for each in given if "url" in each.places), None):
         return addressed
-    told = "dateline" in best.places or ("data" in best.places and best.traits["news_type"] == 1)
+    told = best.places & {"dateline", "meta_article"} or ("data" in best.places and best.traits["news_type"] == 1)
     return best if told else None
 
 

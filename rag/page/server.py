@@ -77,7 +77,9 @@ def import_gradio() -> None:
     It writes type stubs of its components beside them, into the installed package; and it has matplotlib, where that
     is installed, ready to draw, which no page of ours does.
     """
-    sys.modules.setdefault("matplotlib", None)  # type: ignore[arg-type]
+    held_back = "matplotlib" not in sys.modules
+    if held_back:
+        sys.modules["matplotlib"] = None  # type: ignore[assignment]
     usual = inspect.getfile
 
     def getfile(thing: Any) -> str:
@@ -90,6 +92,8 @@ def import_gradio() -> None:
         importlib.import_module("gradio")
     finally:
         inspect.getfile = usual
+        if held_back:  # an evaluation in the same process draws with it
+            del sys.modules["matplotlib"]
 
 
 def keep_uploads_in(folder: Path) -> None:
