@@ -115,12 +115,12 @@ def main() -> None:
             for n, topic in enumerate(SETS):
                 right = {f"{n}-{e}-{i}" for i, (e, *_) in enumerate(SETS[topic]) if e != "-"}
                 for name in (topic, "all"):
-                    hits = timeline.about(Query.of(topic), indexes[name], topic)
+                    hits = timeline.about(Query.of(topic), indexes[name], topic, "timeline")
                     counts.append(_f1({h.passage.article.id.removesuffix(".md") for h in hits}, right))
             print(_row(share, counts))
         print("\n| distance of one event | precision | recall | F1 of pairs |\n|---|---|---|---|")
         hits = indexes["all"].holding(Query.of("all"), ())
-        told = [timeline.first_sentence(hit) for hit in hits]
+        told = [timeline.lead_of(hit) for hit in hits]
         keys = [c.article.id.split("-")[:2] for c in told]
         right = {
             pair

@@ -95,3 +95,20 @@ def test_the_command(strike: Retriever) -> None:
     assert "12 April 2025" in shown.output and "also in Coast Sun" in shown.output
     told = CliRunner().invoke(main, ["timeline", "the drivers' strike", "--json", "--index", index])
     assert [event["day"] for event in json.loads(told.output)["events"]] == ["2025-04-01", "2025-04-12"]
+
+
+def test_an_article_is_told_by_its_beginning_and_a_topic_of_none_is_not_told(
+    tmp_path: Path, embedder: Any, cache_dir: Path
+) -> None:
+    agreed = "The union and the port agreed on wages in Kiel on Monday."
+    later = "Some of those who were there saw the wage talks otherwise, and said that they had been long."
+    text = " ".join([agreed, *(f"The quay was wet for the {n}th day, and nobody sang." for n in range(4, 40)), later])
+    (tmp_path / "port.md").write_text(f"---\ntitle: Wages\npublished: 2025-05-06\n---\n{text}", encoding="utf-8")
+    settings = Settings.load({}, index_dir=tmp_path / "index", cache_dir=cache_dir, model="extracts")
+    build_index(load([tmp_path / "port.md"]), settings, embedder=embedder)
+    with Retriever.open(settings=settings, embedder=embedder) as searcher:
+        (hit,) = timeline(Query.of("the wage talks"), searcher).hits
+        assert hit.passage.start == 0
+        told = [claim.text for claim in Bot(searcher).ask("Timeline of the wages").claims]
+        assert told == [f"5 May 2025: {agreed}"]
+        assert Bot(searcher).ask("Timeline of the landing on Mars").abstained

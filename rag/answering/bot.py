@@ -282,7 +282,7 @@ class _Run:
         bot, parts = self.bot, self.query.parts or (self.query,)
         topics = [asked_topic(part.text) for part in parts]
         found = [
-            about(part, bot.retriever, topic.words) if topic else bot.retriever.search(part)
+            about(part, bot.retriever, topic.words, topic.form) if topic else bot.retriever.search(part)
             for part, topic in zip(parts, topics, strict=True)
         ]
         self.timings["search"] = time.perf_counter() - self.started

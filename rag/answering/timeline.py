@@ -79,7 +79,7 @@ def timeline(query: Query, searcher: Searcher) -> Timeline:
     """
     topic = asked_topic(query.text)
     words = topic.words if topic else query.text
-    hits = about(query, searcher, words)
+    hits = about(query, searcher, words, "timeline")
     return Timeline(words, tuple(events(hits)[:MOST_TOLD]), hits)
 
 
@@ -90,8 +90,12 @@ def timeline_question(question: str) -> str:
     return f"Timeline: {words}" if words else EVERYTHING
 
 
-def about(query: Query, searcher: Searcher, topic: str) -> tuple[Hit, ...]:
-    """One hit for each article on a topic, the most similar first; for no topic, for each article, the newest first."""
+def about(query: Query, searcher: Searcher, topic: str, form: str) -> tuple[Hit, ...]:
+    """One hit for each article on a topic, the most similar first; for no topic, for each article, the newest first.
+
+    Args:
+        form: of a timeline the hits are the beginnings of the articles, which say what happened.
+    """
     if not topic:
         return tuple(searcher.holding(query, ()))[:LOOKED_AT]
     found: dict[str, Hit] = {}
@@ -105,12 +109,19 @@ def about(query: Query, searcher: Searcher, topic: str) -> tuple[Hit, ...]:
             h for h in kept if h.passage.article.published and since <= h.passage.article.published <= until
         ] or kept
     kept.sort(key=lambda hit: -hit.scores.get("dense", 0.0))
-    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(kept, 1))
+    ids = tuple(hit.passage.article.id for hit in kept)
+    if form != "timeline":
+        return tuple(replace(hit, rank=rank) for rank, hit in enumerate(kept, 1))
+    begins = {hit.passage.article.id: hit.passage for hit in searcher.holding(replace(query, articles=ids), ())}
+    return tuple(
+        replace(hit, passage=begins.get(id_, hit.passage), cosines=(), rank=rank)
+        for rank, (id_, hit) in enumerate(zip(ids, kept, strict=True), 1)
+    )
 
 
 def events(hits: Sequence[Hit]) -> list[Event]:
     """What the articles tell, clustered, by day."""
-    told = [first_sentence(hit) for hit in hits]
+    told = [lead_of(hit) for hit in hits]
     found = []
     for members in clusters(told):
         cited = sorted((told[n] for n in members), key=lambda c: (str(c.article.published or "9999"), c.number))
@@ -118,11 +129,12 @@ def events(hits: Sequence[Hit]) -> list[Event]:
     return sorted(found, key=lambda event: (str(event.day or "9999"), event.citations[0].number))
 
 
-def first_sentence(hit: Hit) -> Citation:
-    """The first sentence of a hit that is running text: of a news article, the one that says what happened."""
+def lead_of(hit: Hit) -> Citation:
+    """The first sentence of a hit that is running text: of a news article's beginning, the one that says what
+    happened."""
     inside = hit.passage.sentences
-    lead = next((s for s in inside if s.role == "text" and s.end - s.start > 30), inside[0] if inside else None)
-    return Citation(hit, lead.start, lead.end) if lead else Citation(hit, hit.passage.start, hit.passage.end)
+    lead = next((s for s in inside if s.role == "text" and s.end - s.start > 30), inside[0] if inside else hit.passage)
+    return Citation(hit, lead.start, lead.end)
 
 
 def day_of(citation: Citation) -> date | None:
@@ -163,7 +175,7 @@ def summary(finding: Finding, extract: Extract, part: int = 0) -> Extract:
         extract: what was found without regard to events; its sentences fill what room they leave.
     """
     topic = asked_topic(finding.query.text)
-    if topic is None or not finding.hits or (topic.words and not extract.claims):
+    if topic is None or not finding.hits or not (extract.claims or _spoken_of(topic.words, finding.hits)):
         return extract
     found = events(finding.hits)
     if topic.form == "timeline":
@@ -176,6 +188,12 @@ def summary(finding: Finding, extract: Extract, part: int = 0) -> Extract:
     said = {(c.article.id, c.start) for claim in claims for c in claim.citations}
     claims += [c for c in extract.claims if (c.citations[0].article.id, c.citations[0].start) not in said]
     return Extract(tuple(claims[:MOST_SUMMED]))
+
+
+def _spoken_of(topic: str, hits: Sequence[Hit]) -> bool:
+    """Whether an article has every word of a topic that carries content."""
+    wanted = set(content_stems(topic))
+    return any(wanted <= set(content_stems(f"{hit.passage.article.title} {hit.passage.text}")) for hit in hits)
 
 
 def dated(event: Event, part: int = 0) -> Claim:
