@@ -33,7 +33,7 @@ def corrections(question: str, texts: Callable[[], Iterable[str]], common: tuple
         common: folded words of the language, the commonest first. Words with a capital, which are names, and those of a
             question without capitals are put right by the texts alone.
     """
-    known, known_stems = _known(common)
+    known = _known(common)
     plain = _QUOTED.sub(" ", question)
     doubtful = [word for word in dict.fromkeys(_WORD.findall(plain)) if _doubtful(word, known)]
     if not doubtful:
@@ -42,7 +42,7 @@ def corrections(question: str, texts: Callable[[], Iterable[str]], common: tuple
     forms: dict[str, str] = {}
     for word, _ in counts.most_common():
         forms.setdefault(fold(word), word)
-    stems = {stem(form) for form in forms} | known_stems
+    stems = {stem(form) for form in forms} | _known_stems(common)
     # Question words first: "whre" is no "were".
     small = sorted(STOP_WORDS, key=lambda word: (not word.startswith("wh"), word))
     forms |= {word: word for word in small if word not in forms}
@@ -87,8 +87,13 @@ def recased(question: str, texts: Iterable[str]) -> str:
 
 
 @cache
-def _known(common: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
-    return frozenset(common), frozenset(stem(word) for word in common if len(word) > SHORTEST)
+def _known(common: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(common)
+
+
+@cache
+def _known_stems(common: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(stem(word) for word in common if len(word) > SHORTEST)
 
 
 def _doubtful(word: str, known: frozenset[str]) -> bool:
