@@ -497,25 +497,71 @@ def test_a_page_saved_as_mail(tmp_path: Path) -> None:
     assert (one(path).url, one(path).text) == (URL, f"{LEDE}\n\n{MORE}")
 
 
-@pytest.mark.parametrize("name", ["a.warc", "a.warc.gz"])
-def test_a_crawl(tmp_path: Path, name: str) -> None:
+def crawl(pages: int, *, by_record: bool) -> bytes:
+    """A crawl as warcio writes it: of each page its request, its response, what the crawler noted, a picture, a failure
+    and a visit that found nothing new."""
     from warcio.statusandheaders import StatusAndHeaders
     from warcio.warcwriter import WARCWriter
 
-    path = tmp_path / name
-    page = f"<html><body><article><h1>Ferry sails</h1><p>{LEDE}</p><p>{MORE}</p></article></body></html>"
-    with path.open("wb") as file:
-        writer = WARCWriter(file, gzip=name.endswith("gz"))
-        for url, status, kind, body in (
-            (URL, "200 OK", "text/html", page),
-            ("https://coast.test/x.png", "200 OK", "image/png", "x"),
-            ("https://coast.test/gone", "404 Not Found", "text/html", page),
+    file = BytesIO()
+    writer = WARCWriter(file, gzip=by_record)
+    writer.write_record(writer.create_warcinfo_record("a.warc", {"software": "test"}))
+    for n in range(pages):
+        url, page = f"{URL}/{n}", f"<html><body><article><h1>Ferry {n}</h1><p>{LEDE}</p><p>{MORE}</p></article></body>"
+        asked = StatusAndHeaders("GET / HTTP/1.1", [("Host", "coast.test")], is_http_request=True)
+        writer.write_record(writer.create_warc_record(url, "request", http_headers=asked))
+        for end, status, kind, body in (
+            ("", "200 OK", "text/html; charset=utf-8", page.encode()),
+            ("/x.png", "200 OK", "image/png", os.urandom(9000)),
+            ("/gone", "404 Not Found", "text/html", page.encode()),
         ):
             headers = StatusAndHeaders(status, [("Content-Type", kind)], protocol="HTTP/1.1")
-            payload = BytesIO(body.encode())
-            writer.write_record(writer.create_warc_record(url, "response", payload=payload, http_headers=headers))
-    found = one(path)
-    assert (found.id, found.url, found.text) == (URL, URL, f"{LEDE}\n\n{MORE}")
+            record = writer.create_warc_record(url + end, "response", payload=BytesIO(body), http_headers=headers)
+            writer.write_record(record)
+        noted = writer.create_warc_record(
+            url, "metadata", payload=BytesIO(b"via: none"), warc_content_type="application/warc-fields"
+        )
+        writer.write_record(noted)
+        writer.write_record(writer.create_revisit_record(url, "sha1:A", url, "2024-03-03T00:00:00Z"))
+    return file.getvalue()
+
+
+CRAWLS = {
+    "plain.warc": crawl(3, by_record=False),
+    "records.warc.gz": crawl(3, by_record=True),
+    "whole.warc.gz": gzip.compress(crawl(3, by_record=False)),
+}
+
+
+@pytest.mark.parametrize("name", CRAWLS)
+def test_a_crawl(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(CRAWLS[name])
+    found = list(load([tmp_path / name]))
+    assert all(isinstance(item, Article) for item in found)
+    assert [(item.id, item.url, item.text) for item in found if isinstance(item, Article)] == [
+        (f"{URL}/{n}", f"{URL}/{n}", f"{LEDE}\n\n{MORE}") for n in range(3)
+    ]
+
+
+@pytest.mark.parametrize("name", CRAWLS)
+def test_a_crawl_that_was_cut_off_keeps_what_came_before(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(CRAWLS[name][: int(0.8 * len(CRAWLS[name]))])
+    first, second, third, *said = load([tmp_path / name])
+    assert [first.id, second.id, third.id] == [f"{URL}/{n}" for n in range(3)]
+    assert [item.text for item in (first, second, third)] == [f"{LEDE}\n\n{MORE}"] * 3
+    assert [item.reason.partition(" (")[0] for item in said] == ["The crawl is broken or cut off"]
+    assert said[0].reason.endswith("which are read: 3.")
+    assert said[0].origin == str(tmp_path / name)
+
+
+def test_a_crawl_with_damage_in_the_middle(tmp_path: Path) -> None:
+    data = bytearray(CRAWLS["records.warc.gz"])
+    middle = len(data) // 2
+    data[middle : middle + 60] = bytes(byte ^ 0x55 for byte in data[middle : middle + 60])
+    (tmp_path / "a.warc.gz").write_bytes(data)
+    *kept, said = load([tmp_path / "a.warc.gz"])
+    assert [item.id for item in kept] == [f"{URL}/0", f"{URL}/1"]
+    assert said.reason.startswith("The crawl is broken or cut off (Error -3 while decompressing data")
 
 
 def test_archives(tmp_path: Path) -> None:
@@ -530,6 +576,18 @@ def test_archives(tmp_path: Path) -> None:
     packed_page = tmp_path / "b.jsonl.gz"
     packed_page.write_bytes(gzip.compress(json.dumps({"id": "r", "body": MORE}).encode()))
     assert one(packed_page).id == "r"
+
+
+def test_what_an_archive_holds_and_is_passed_over_is_counted_by_kind(tmp_path: Path) -> None:
+    names = ("in/a.txt", "b.jpg", "in/c.JPG", "d.odt", "README.md", ".hidden/e.txt", "__MACOSX/a.txt", "LICENCE")
+    path = packed(tmp_path / "a.zip", {**dict.fromkeys(names, LEDE), "empty/": ""})
+    notes: list[str] = []
+    assert [item.id for item in load([path], note=notes.append) if isinstance(item, Article)] == ["a/in/a"]
+    head, _, kinds = notes[0].removesuffix(".").partition(": ")
+    assert head == f"Passed over in {path}"
+    assert sorted(kinds.split(", ")) == ["1 .odt", "1 README", "1 without suffix", "2 .jpg", "2 hidden"]
+    only = packed(tmp_path / "b.zip", {"a.jpg": "x", "b.jpg": "x"})
+    assert refused(only).reason == "The archive holds no file of a kind that is read: 2 .jpg."
 
 
 def test_what_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:

@@ -1,9 +1,15 @@
-"""kill -9 while segments are written and merged, at random moments and at every call that writes: nothing is lost."""
+"""kill -9 while segments are written and merged, at random moments and at every call that writes: nothing is lost.
+
+And `rag index` on many files or on a long one: it shows how far it is, and the same command goes on where it was.
+"""
 
 from __future__ import annotations
 
+import os
+import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -138,3 +144,76 @@ def test_kill_9_at_every_call_that_changes_the_disk(settings: Settings, letters:
             assert {row.id for row in index_status(settings, rows=True).rows} == {"first", "second", "third"}
             check_whole(settings, letters)
     assert killed > 40 * min(REPEATS, 1000) // 1000
+
+
+# The command, killed half-way
+
+WORDS = "ferry council bridge harbour strike budget school river market storm union hospital railway court".split()
+#: A bar with total, time left and rate.
+BAR = re.compile(rb"(\w+): +(\d+)%\|[^|]*\| [\d.kM]+/[\d.kM]+ \[[\d:]+<[\d:?]+, [^\]]+/[^\]]+\]")
+
+
+def _sentences(draw: random.Random, count: int) -> str:
+    one = (f"The {draw.choice(WORDS)} of {draw.choice(WORDS)} {n} cost {draw.randint(2, 999)}." for n in range(count))
+    return " ".join(one)
+
+
+def _started(settings: Settings, given: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "rag.cli", "index", str(given)]
+    env = {**os.environ, "DATELINE_INDEX_DIR": str(settings.index_dir), "DATELINE_CACHE_DIR": str(settings.cache_dir)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env)
+
+
+def _killed_at(process: subprocess.Popen[bytes], stage: bytes, percent: int) -> list[tuple[bytes, int]]:
+    """What the bars showed until one was so far, when the process is killed."""
+    assert process.stderr is not None
+    seen, shown = b"", []
+    while (more := os.read(process.stderr.fileno(), 4096)) and (not shown or shown[-1] < (stage, percent)):
+        seen += more
+        shown = [(bar[1], int(bar[2])) for bar in BAR.finditer(seen) if bar[1] == stage]
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, "it was done before"
+    return shown
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_command_goes_on_with_5000_files(settings: Settings, tmp_path: Path) -> None:
+    folder, draw = tmp_path / "in", random.Random(5)
+    folder.mkdir()
+    for n in range(5000):
+        (folder / f"{n:04}.txt").write_text(f"Article {n}\n\n{_sentences(draw, 5)}")
+    shown = _killed_at(_started(settings, folder), b"reading", 50)
+    percents = [percent for _, percent in shown]
+    assert percents == sorted(percents)
+    assert len(set(percents)) > 5
+    there = index_status(settings).articles
+    assert there >= 5000 // 2 - 2 * 500 - 256  # what was read last, what waited to be embedded, to be committed
+    process = _started(settings, folder)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert out.decode().startswith(f"{5000 - there} added, 0 replaced, {there} unchanged, 0 pruned")
+    assert b"indexing: 100%" in err
+    assert index_status(settings).articles == 5000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_command_goes_on_with_a_long_text(settings: Settings, tmp_path: Path) -> None:
+    text, draw = tmp_path / "long.txt", random.Random(6)
+    text.write_text("\n\n".join(_sentences(draw, 6) for _ in range(3500)))
+    shown = _killed_at(_started(settings, text), b"embedding", 50)
+    assert len({percent for _, percent in shown}) > 5
+    kept = len(list((settings.index_dir / "unfinished").glob("*.npz")))
+    assert kept >= len(shown) - 2
+    before = {path.name: path.stat().st_mtime_ns for path in (settings.index_dir / "unfinished").glob("*.npz")}
+    again = _killed_at(_started(settings, text), b"embedding", 70)
+    after = {path.name: path.stat().st_mtime_ns for path in (settings.index_dir / "unfinished").glob("*.npz")}
+    assert again
+    assert before.items() <= after.items(), "a stretch that was kept was embedded anew"
+    process = _started(settings, text)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert out.decode().startswith("1 added")
+    assert not (settings.index_dir / "unfinished").exists()

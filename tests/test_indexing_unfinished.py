@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from rag.indexing.build import EMBED_PASSAGES, PIECE_PASSAGES, build_index
+from rag.indexing.annotate import STRETCH, stretches
+from rag.indexing.build import build_index
 from rag.indexing.store import Store
 from rag.settings import Settings
 from rag.types import Article, Progress
 
-LONG = Article("long", "Long", " ".join(f"Word{n} is a b." for n in range(12 * EMBED_PASSAGES)), origin="/long.txt")
+LONG = Article("long", "Long", " ".join(f"Word{n} is a b." for n in range(10_000)), origin="/long.txt")
 
 
 def test_a_killed_run_goes_on_where_it_was(settings: Settings, letters: Any) -> None:
@@ -32,7 +34,7 @@ def test_a_killed_run_goes_on_where_it_was(settings: Settings, letters: Any) -> 
     with pytest.raises(KeyboardInterrupt):
         build_index([LONG], settings, embedder=Dying())
     done = sum(asked)
-    assert done == 2 * PIECE_PASSAGES
+    assert len(list((settings.index_dir / "unfinished").iterdir())) == 2
 
     class Counting(type(letters)):  # type: ignore[misc]
         def encode_spans(self, texts: Sequence[str], spans: Any) -> Any:
@@ -44,11 +46,33 @@ def test_a_killed_run_goes_on_where_it_was(settings: Settings, letters: Any) -> 
     report = build_index([LONG], settings, embedder=Counting(), progress=steps.append)
     assert sum(asked) == report.passages - done
     told = [(step.done, step.total) for step in steps if step.stage == "embedding"]
-    assert told[-1] == (report.passages, report.passages)
+    assert told[0] == (0, len(LONG.text))
+    assert told[-1] == (len(LONG.text), len(LONG.text))
+    assert max(b[0] - a[0] for a, b in pairwise(told)) <= 1.2 * STRETCH
     assert not (settings.index_dir / "unfinished").exists()
     fresh = replace(settings, index_dir=settings.index_dir.with_name("fresh"))
     build_index([LONG], fresh, embedder=letters)
     assert _vectors(settings) == _vectors(fresh)
+
+
+def test_stretches_are_the_whole_text_each_known_by_itself() -> None:
+    body = "The mayor, Ann Lee, opened a bridge.\n\nShe said it was safe.\n\n"
+    note = "Correction: An earlier version of this article said the bridge cost 4 million. It cost 5 million.\n\n"
+    text = body * (STRETCH // len(body)) + note + "Where is it?\nIt stands in Dale. " * 1000
+    before = Article("a", "Bridge", text)
+    found = list(stretches(before))
+    article = found[-1][0]
+    assert [end for _, _, end in found] == sorted({end for _, _, end in found})
+    assert len(found) > 1
+    assert found[-1][2] == len(text)
+    assert article.corrected.startswith("Correction: An earlier")
+    sentences = [s for _, more, _ in found for s in more]
+    assert "".join(text[s.start : s.end] for s in sentences).replace(" ", "") == "".join(text.split())
+    spoken = [s for s in sentences if text[s.start : s.end] == "She said it was safe."]
+    assert {s.speaker for s in spoken} == {"Ann Lee"}
+    assert all(text[s.antecedent :].startswith("The mayor, Ann Lee") for s in spoken)
+    held = [text[s.right[0] : s.right[1]] for s in sentences if s.right]
+    assert held == ["5 million"]
 
 
 def test_a_torn_piece_is_made_anew(settings: Settings, letters: Any, tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
-from rag.articles.reading import Entry, Reader, Source
+from rag.articles.reading import Entry, Note, Reader, Source
 from rag.errors import ArticleError
 from rag.types import Refusal
 
@@ -48,6 +49,21 @@ _FEED_ROOTS = {"rss", "feed", "rdf", "urlset", "sitemapindex", "opml", "nitf"}
 def suffix_of(name: str) -> str:
     """The suffix that says how to read a file; that before ".gz" is looked at when it is unpacked."""
     return PurePath(name).suffix.lower()
+
+
+def passed_over(path: PurePath) -> str:
+    """As what a file of a folder or an archive that is not read is counted; "" for one that is read."""
+    if any(part.startswith((".", "__MACOSX")) for part in path.parts):
+        return "hidden"
+    if path.stem.lower() == "readme":
+        return "README"
+    suffix = path.suffix.lower()
+    return "" if suffix in SUFFIXES else suffix or "without suffix"
+
+
+def counted(passed: Counter[str]) -> str:
+    """ "3 .jpg, 1 README": the twelve most frequent."""
+    return ", ".join(f"{count} {kind}" for kind, count in passed.most_common(12))
 
 
 def kind_of_answer(content_type: str, url: str, data: bytes) -> str:
@@ -109,7 +125,7 @@ def _is_json(data: bytes) -> bool:
     return True
 
 
-def read(source: Source) -> Iterator[Entry | Refusal]:
+def read(source: Source) -> Iterator[Entry | Refusal | Note]:
     """The entries of a source by the reader of its kind; whatever fails becomes a refusal of the source."""
     try:
         yield from reader_of(source.kind)(source)

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from rag.articles.assemble import is_url
 from rag.articles.dates import UNDATED
 from rag.articles.extraction import CUT
-from rag.articles.kinds import ARCHIVES, READ, SUFFIXES, kind_of_answer, sniffed, suffix_of
-from rag.articles.reading import SUMMARY_ONLY, Follow, Source, is_summary
+from rag.articles.kinds import ARCHIVES, READ, SUFFIXES, counted, kind_of_answer, passed_over, sniffed, suffix_of
+from rag.articles.reading import SUMMARY_ONLY, Follow, Note, Source, is_summary
 from rag.articles.visitor import DELAY, Visitor
 from rag.articles.worker import read_apart
 from rag.errors import ArticleError
@@ -130,8 +130,7 @@ def _plan(given: str | Path, note: Callable[[str], None]) -> list[str | _File | 
         for item in _walk(path, passed)
     ]
     if passed:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in passed.most_common(12))
-        note(f"Passed over in {path}: {kinds}.")
+        note(f"Passed over in {path}: {counted(passed)}.")
     if not found:
         found.append(Refusal(str(path.resolve()), "The folder holds no article.", READ))
     return found
@@ -143,12 +142,8 @@ def _walk(folder: Path, passed: Counter[str]) -> Iterator[Path | Refusal]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(parent, name)
-            if name.startswith("."):
-                passed["hidden"] += 1
-            elif path.stem.lower() == "readme":
-                passed["README"] += 1
-            elif path.suffix.lower() not in SUFFIXES:
-                passed[path.suffix.lower() or "without suffix"] += 1
+            if kind := passed_over(PurePath(name)):
+                passed[kind] += 1
             elif not path.is_file():
                 passed["no regular file"] += 1
             else:
@@ -172,7 +167,9 @@ def _load_file(
     summaries = 0
     source = Source(data, origin, file.id, sniffed(data, kind), max_bytes=max_bytes)
     for item in read_apart(source, progress=progress):
-        if not isinstance(item, Follow):
+        if isinstance(item, Note):
+            note(item.line)
+        elif not isinstance(item, Follow):
             yield item
         elif item.article is not None:  # a file is no leave to ask the network
             summaries += 1
@@ -200,6 +197,8 @@ def _load_url(
         item = next(waiting[-1], None)
         if item is None:
             waiting.pop()
+        elif isinstance(item, Note):
+            note(item.line)
         elif not isinstance(item, Follow):
             yield item
         elif item.url in followed:

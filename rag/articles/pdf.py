@@ -145,8 +145,8 @@ def _pages(source: Source) -> tuple[list[_Page], dict[str, Any], list[str]]:
     failed: list[int] = []
     with document:
         for page in document.pages[:MOST_PAGES]:
-            tick(len(source.data))
             number = len(pages) + 1
+            tick(len(source.data), None if source.depth else (number - 1) / len(document.pages))
             found = _Page(height=float(page.height))
             try:
                 words = _words(page)

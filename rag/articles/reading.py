@@ -67,9 +67,17 @@ class Entry:
     at: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line for people about what was passed over in a source."""
+
+    origin: str
+    line: str
+
+
 #: How the note begins of an article that is no more than what a feed said of it.
 SUMMARY_ONLY = "Summary only"
-Reader = Callable[[Source], Iterator[Entry | Refusal]]
+Reader = Callable[[Source], Iterator[Entry | Refusal | Note]]
 
 
 def attempt(entry: Entry) -> Article | Follow | Refusal:

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any
 
-from rag.articles.reading import Entry, Follow, Source, attempt
+from rag.articles.reading import Entry, Follow, Note, Source, attempt
 from rag.types import Article, Refusal
 
 #: Processor time for one entry: for the smallest, and for each megabyte of the source it is in.
@@ -35,14 +35,14 @@ _HINT = "Save the article's text alone as .txt."
 
 def read_apart(
     source: Source, *, progress: Callable[[float], None] = lambda at: None
-) -> Generator[Article | Follow | Refusal, None, None]:
+) -> Generator[Article | Follow | Refusal | Note, None, None]:
     """The articles of a source, read in a child process.
 
     Args:
         progress: called with how far into the source the work has come, in [0, 1].
 
     Yields:
-        For each entry its article, the address to follow, or its refusal, in order.
+        For each entry its article, the address to follow, or its refusal, in order; notes between them.
     """
     done = 0
     for _ in range(MOST_KILLS):
@@ -54,6 +54,8 @@ def read_apart(
                 if word == "entry":
                     (where, at), begun = value, True
                     progress(at)
+                elif word == "at":
+                    progress(value)
                 elif word == "item":
                     done, begun = done + 1, False
                     yield value
@@ -158,7 +160,9 @@ def serve() -> None:
     """The child: answers requests on its standard input until that ends."""
     from rag.articles.kinds import read
 
+    global _answers  # noqa: PLW0603 - which readers do not hand through
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    _answers = answers
     os.dup2(2, 1)  # what a library prints must not get between the answers
     while True:
         try:
@@ -176,10 +180,17 @@ def serve() -> None:
         _say(answers, "end", None)
 
 
-def tick(data: int = 0) -> None:
-    """Called by a reader after each page of a long entry: the time allowed begins anew."""
-    if _bounded:
+def tick(data: int, at: float | None = None) -> None:
+    """Called by a reader after each page of a long entry: the time allowed begins anew.
+
+    Args:
+        data: bytes of the source.
+        at: how far into its source the work has come, in [0, 1]; None where that is not known.
+    """
+    if _answers is not None:
         _bound_time(data)
+        if at is not None:
+            _say(_answers, "at", at)
 
 
 def _say(stream: Any, word: str, value: object) -> None:
@@ -187,15 +198,14 @@ def _say(stream: Any, word: str, value: object) -> None:
     stream.flush()
 
 
-_bounded = False
+#: Where the child says how far it has come; None in any other process.
+_answers: Any = None
 
 
 def _bound_time(size: int) -> None:
-    global _bounded  # noqa: PLW0603
     if hasattr(os, "fork"):
         import signal
 
-        _bounded = True
         signal.setitimer(signal.ITIMER_PROF, SECONDS + SECONDS_PER_MB * size / 1e6)
 
 

@@ -61,7 +61,7 @@ def model_option(command: F) -> F:
 
 
 class ProgressBar:
-    """tqdm bars with count, total, rate and time left: bytes read, articles indexed, passages of a long one."""
+    """tqdm bars with count, total, rate and time left: bytes read, articles indexed, characters of a long one."""
 
     def __init__(self) -> None:
         self._bars: dict[str, Any] = {}
@@ -82,8 +82,8 @@ class ProgressBar:
             return
         bar = self._bars.get(name)
         if bar is None:
-            scaled = progress.unit == "bytes"
-            unit = "B" if scaled else f" {progress.unit}"
+            scaled = progress.unit in {"bytes", "characters"}
+            unit = "B" if progress.unit == "bytes" else f" {progress.unit}"
             # A file takes one bar after the other: it has no cursor to move up.
             place = None if sys.stderr.isatty() else 0
             bar = tqdm(
@@ -92,7 +92,7 @@ class ProgressBar:
             self._bars[name] = bar
         bar.total = progress.total
         bar.update(progress.done - bar.n)
-        if progress.done == progress.total and progress.stage == "embedding":
+        if progress.done == progress.total and progress.stage in {"embedding", "saving"}:
             self._bars.pop(name).close()
 
 

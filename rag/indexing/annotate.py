@@ -6,7 +6,8 @@ Knows nothing about passages, vectors or questions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from rag.language.corrections import corrections, withdrawn
@@ -18,6 +19,53 @@ from rag.types import Article, Sentence
 
 #: What an article with orders is marked with.
 ORDERS = "It tells whoever answers questions what to answer; those sentences are neither quoted nor shown to a model."
+#: Characters of a stretch, in which people are known to each other. Longer than 97.6 % of the 19,912 articles of
+#: RealTime QA; twice as many take 6.2 instead of 4.5 s a megabyte, and as much more is lost when the run is killed.
+STRETCH = 50_000
+_PLACES_TO_CUT = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"[.!?。！？]\s*"), re.compile(r"\s"))
+
+
+def stretches(article: Article) -> Iterator[tuple[Article, tuple[Sentence, ...], int]]:
+    """As `annotate`, for articles of any length: stretch by stretch, each taking time that grows with its own length.
+
+    Yields:
+        The article with what is known of it so far, the sentences of one stretch, and where the stretch ends; the last
+        one ends with the text.
+    """
+    text = article.text
+    start = 0
+    for end in _ends(text):
+        spans = [
+            replace(span, start=max(span.start, start) - start, end=min(span.end, end) - start)
+            for span in article.spans
+            if span.start < end and start < span.end
+        ]
+        part, found = annotate(replace(article, text=text[start:end], spans=tuple(spans)))
+        article = replace(article, notes=part.notes, corrected=article.corrected or part.corrected)
+        yield article, tuple(_shifted(sentence, start) for sentence in found), end
+        start = end
+
+
+def _ends(text: str) -> list[int]:
+    """Where stretches of about the same length end: at a paragraph's end, else a line's, a sentence's, a word's."""
+    count = max(1, -(-len(text) // STRETCH))
+    ends: list[int] = []
+    for n in range(1, count):
+        about, after = n * len(text) // count, ends[-1] if ends else 0
+        window = max(after + 1, about - STRETCH // 10), about
+        places = (list(pattern.finditer(text, *window)) for pattern in _PLACES_TO_CUT)
+        ends.append(next((found[-1].end() for found in places if found), about))
+    return [*ends, len(text)]
+
+
+def _shifted(sentence: Sentence, by: int) -> Sentence:
+    return replace(
+        sentence,
+        start=sentence.start + by,
+        end=sentence.end + by,
+        antecedent=sentence.antecedent + by if sentence.antecedent >= 0 else -1,
+        right=tuple(place + by for place in sentence.right),
+    )
 
 
 def annotate(article: Article) -> tuple[Article, tuple[Sentence, ...]]:
@@ -40,7 +88,7 @@ def annotate(article: Article) -> tuple[Article, tuple[Sentence, ...]]:
             )
     if orders := _orders(article, found):
         found = [replace(s, role="order") if n in orders else s for n, s in enumerate(found)]
-        article = replace(article, notes=(*article.notes, ORDERS))
+        article = replace(article, notes=(*article.notes, *({ORDERS} - set(article.notes))))
     notes = corrections(article.text)
     for note in notes:
         gone = withdrawn(article.text, note)

@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -18,7 +17,7 @@ from rag.articles.kinds import FEEDS
 from rag.articles.outlets import Outlets
 from rag.articles.reading import is_summary
 from rag.errors import InputError
-from rag.indexing.annotate import annotate
+from rag.indexing.annotate import STRETCH, stretches
 from rag.indexing.contract import ArticleRow, BuildSettings, Reader, Record, Writer
 from rag.indexing.duplicates import bands, likeness
 from rag.indexing.identity import Identity, Known, is_older
@@ -30,22 +29,20 @@ from rag.indexing.unfinished import Unfinished
 from rag.language.mentions import Mention, mentions
 from rag.models.embedder import Embedder, open_embedder, verify_packaged_model
 from rag.settings import PACKAGED_EMBEDDING_MODEL, Settings
-from rag.types import Article, Passage, Progress, Refusal
+from rag.types import Article, Passage, Progress, Refusal, Sentence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: Passages gathered before a commit; a killed run loses no more than that.
 COMMIT_PASSAGES = 500
-#: Characters of articles that are read before the index is locked for writing, so that a slow server or a long file
-#: keeps no other writer out; what comes after them is read while it is locked.
-READ_AHEAD = 50_000_000
+#: Articles, or characters of them, that are read before the index is locked for writing, so that a slow server or a
+#: long file keeps no other writer out; the next ones are read when these are in the index, so that a run that is killed
+#: has not read for an hour and saved nothing.
+READ_AHEAD = 500
+READ_AHEAD_CHARACTERS = 50_000_000
 #: Passages embedded in one go.
 EMBED_PASSAGES = 256
-#: Passages of a long article that are embedded and kept in one go: a few seconds' work.
-PIECE_PASSAGES = 64
-#: Passages of an article that is long.
-LONG_PASSAGES = 2 * PIECE_PASSAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +140,17 @@ def build_index(
             "Write it anew under another name: rag index --from-index OLD --index NEW --rebuild",
         )
     rebuilt = rebuild_index(settings, embedder, progress) if rebuild else Rebuilt()
-    ahead, items, whole = _read_ahead(items, progress)
+    batches = _batches(items, progress)
+    batch, whole = next(batches)
     with (
         open_writer(settings, build_settings(embedder, settings)) as writer,
         closing(_Run(writer, embedder, settings, progress)) as run,
     ):
-        run.expect(ahead, whole)
-        for item in items:
-            run.take(item)
+        while batch:
+            run.expect(batch, whole)
+            for item in batch:
+                run.take(item)
+            batch, whole = next(batches)
         run.embed()
         pruned = run.prune(inputs) if prune else ()
         if run.changed or pruned or not writer.committed:
@@ -170,19 +170,26 @@ def build_index(
         )
 
 
-def _read_ahead(
+def _batches(
     items: Iterable[Article | Refusal], progress: Callable[[Progress], None] | None
-) -> tuple[list[Article | Refusal], Iterator[Article | Refusal], bool]:
-    """The first of the items, which are in memory by the time this returns; all of them; whether the former are all."""
-    rest, characters = iter(items), 0
-    ahead: list[Article | Refusal] = []
-    while characters < READ_AHEAD and (item := next(rest, None)) is not None:
-        ahead.append(item)
-        if isinstance(item, Article):
-            characters += len(item.text)
-            if progress:
-                progress(Progress("reading", len(ahead), None))
-    return ahead, chain(ahead, rest), characters < READ_AHEAD
+) -> Iterator[tuple[list[Article | Refusal], bool]]:
+    """The items in batches, each in memory, and whether no other comes; at the end empty ones."""
+    rest, total, ended = iter(items), 0, False
+    while True:
+        batch: list[Article | Refusal] = []
+        characters = 0
+        while len(batch) < READ_AHEAD and characters < READ_AHEAD_CHARACTERS and not ended:
+            item = next(rest, None)
+            if item is None:
+                ended = True
+                break
+            batch.append(item)
+            if isinstance(item, Article):
+                characters += len(item.text)
+                total += 1
+                if progress:
+                    progress(Progress("reading", total, None))
+        yield batch, ended
 
 
 def build_settings(embedder: Embedder, settings: Settings) -> BuildSettings:
@@ -313,7 +320,7 @@ class _Run:
         Args:
             whole: no others will come.
         """
-        self._total = sum(isinstance(item, Article) for item in items) if whole else None
+        self._total = self._done + sum(isinstance(item, Article) for item in items) if whole else None
         for item in items:
             if isinstance(item, Article) and item.url and item.id not in self.known:
                 self._outlets.learn(item.source, item.url)
@@ -387,14 +394,14 @@ class _Run:
         self._land()
         waiting, self._waiting = self._waiting, []
         if waiting:
-            self._write(waiting, *self._encoded([p for _, ps, _ in waiting for p in ps], len(waiting)))
+            self._write(waiting, *self._encoded([p for _, ps, _ in waiting for p in ps]))
 
     def _launch(self) -> None:
         """Write what was embedded, and have what waits embedded while the next articles are read and cut."""
         self._land()
         waiting, self._waiting = self._waiting, []
         passages = [p for _, ps, _ in waiting for p in ps]
-        self._flying = waiting, self._beside.submit(self._encoded, passages, len(waiting))
+        self._flying = waiting, self._beside.submit(self._encoded, passages)
 
     def _land(self) -> None:
         """Write what was embedded beside."""
@@ -425,20 +432,9 @@ class _Run:
         if self.writer.pending >= COMMIT_PASSAGES:
             self.writer.commit()
 
-    def _encoded(self, passages: list[Passage], articles: int) -> _Vectors:
-        """The vectors of passages and of their sentences; those of a long article are kept piece by piece."""
-        texts, spans = [embedded_text(p) for p in passages], [sentence_spans(p) for p in passages]
-        if articles > 1 or len(passages) < LONG_PASSAGES:
-            return self.embedder.encode_spans(texts, spans)
-        rows, parts = [], []
-        for at in range(0, len(passages), PIECE_PASSAGES):
-            piece = slice(at, at + PIECE_PASSAGES)
-            found = self._unfinished.encoded(self.embedder, texts[piece], spans[piece])
-            rows.append(found[0])
-            parts += found[1]
-            if self._progress:
-                self._progress(Progress("embedding", min(piece.stop, len(passages)), len(passages), "passages"))
-        return np.concatenate(rows), parts
+    def _encoded(self, passages: Sequence[Passage]) -> _Vectors:
+        """The vectors of passages and of their sentences."""
+        return self.embedder.encode_spans([embedded_text(p) for p in passages], [sentence_spans(p) for p in passages])
 
     def _keep_version(self, article: Article) -> None:
         """What a newer version replaces stays as an earlier one, so that a correction is seen as one."""
@@ -469,24 +465,51 @@ class _Run:
         del self.known[id_]
 
     def _enqueue(self, article: Article) -> None:
-        article, sentences = annotate(article)
-        passages = split(
+        if len(article.text) > STRETCH:
+            self._write_long(article)
+            return
+        ((article, sentences, _),) = stretches(article)
+        self._waiting.append((article, self._split(article, sentences), self._mentions(article, sentences)))
+        if sum(len(passages) for _, passages, _ in self._waiting) >= EMBED_PASSAGES:
+            self._launch()
+
+    def _write_long(self, article: Article) -> None:
+        """Annotate, cut and embed a long article stretch by stretch; what is embedded is kept on disk until the whole
+        is in the index, since search should show no half of it."""
+        self.embed()
+        sentences: list[Sentence] = []
+        passages: list[Passage] = []
+        rows: list[NDArray[np.float32]] = []
+        parts: list[NDArray[np.float32]] = []
+        self._tell("embedding", 0, len(article.text), "characters")
+        for whole, stretch, end in stretches(article):
+            if cut := self._split(whole, stretch):
+                texts, spans = [embedded_text(p) for p in cut], [sentence_spans(p) for p in cut]
+                more, inside = self._unfinished.encoded(self.embedder, texts, spans)
+                rows.append(more)
+                parts += inside
+            sentences += stretch
+            passages += cut
+            self._tell("embedding", end, len(whole.text), "characters")
+        meta = whole.meta
+        passages = [replace(passage, article=meta) for passage in passages]
+        vectors = np.concatenate(rows) if rows else np.zeros((0, self.embedder.dimension), np.float32)
+        self._tell("saving", 0, len(passages), "passages")
+        self._write([(whole, passages, self._mentions(whole, sentences))], vectors, parts)
+        self._tell("saving", len(passages), len(passages), "passages")
+
+    def _split(self, article: Article, sentences: Sequence[Sentence]) -> list[Passage]:
+        return split(
             article,
             self.embedder.count_tokens,
             tokens=self.settings.passage_tokens,
             overlap=self.settings.passage_overlap,
             sentences=sentences,
         )
-        speakers = {s.speaker for s in sentences if s.speaker}
-        named = mentions(article.text, speakers) if article.meta.english else []
-        alone = len(passages) >= LONG_PASSAGES
-        if alone:
-            self.embed()  # so that a long article's pieces are the same ones in the next run
-        self._waiting.append((article, passages, named))
-        if alone:
-            self.embed()
-        elif sum(len(ps) for _, ps, _ in self._waiting) >= EMBED_PASSAGES:
-            self._launch()
+
+    def _mentions(self, article: Article, sentences: Sequence[Sentence]) -> list[Mention]:
+        speakers = {sentence.speaker for sentence in sentences if sentence.speaker}
+        return mentions(article.text, speakers) if article.meta.english else []
 
     def _forget(self, id_: str) -> None:
         """The first of those that repeated this article takes its place as the one kept."""
@@ -510,8 +533,11 @@ class _Run:
 
     def _step(self, stage: str) -> None:
         self._done += 1
+        self._tell(stage, self._done, self._total, "articles")
+
+    def _tell(self, stage: str, done: int, total: int | None, unit: str) -> None:
         if self._progress:
-            self._progress(Progress(stage, self._done, self._total))
+            self._progress(Progress(stage, done, total, unit))
 
 
 def _lies_in(origin: str, inputs: Sequence[str]) -> bool:

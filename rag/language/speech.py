@@ -178,7 +178,11 @@ class _Article:
         self.quotes = quotes(text)
         self.names = names(text)
         self.begins = [name.start for name in self.names]
+        self.ends = {name.end for name in self.names}
         self.starts = {name.start: name for name in self.names}
+        self.first: dict[tuple[str, str], Name] = {}  # mention of each name with each title, in order
+        for name in self.names:
+            self.first.setdefault((name.text, name.title), name)
         masked = list(text)
         for start, end in self.quotes:
             masked[start:end] = "\ue000" * (end - start)
@@ -283,7 +287,7 @@ class _Article:
         if before and tokens[at - 1].word and before[-1] in _PREPOSITIONS | _DETERMINERS:
             return None  # "said role", "the asked price"
         if low in _NOUNS:
-            named = at and (tokens[at - 1].low in _PRONOUNS or any(n.end == tokens[at - 1].end for n in self.names))
+            named = at and (tokens[at - 1].low in _PRONOUNS or tokens[at - 1].end in self.ends)
             return "say" if named else None
         if low in _SAY or (low == "spoke" and after[:1] == ["of"]):
             return "say"
@@ -313,7 +317,7 @@ class _Article:
             return self._after(tokens, at + 1)
         if tokens[at - 1].text == "," and tokens[at].low in ("said", "says", "added", "wrote", "explained"):
             other = next((n for n in range(at - 2, 0, -1) if tokens[n].text == ","), 0)
-            if any(name.end == tokens[other - 1].end for name in self.names):
+            if tokens[other - 1].end in self.ends:
                 return None  # "X, a minister, said …"
             subject = self._after(tokens, at + 1)
             following = next((t for t in tokens if subject and t.start >= subject.end), None)
@@ -400,7 +404,7 @@ class _Article:
 
     def _whole_name(self, tokens: Sequence[_Token]) -> Name | None:
         """The name that a run of tokens is, titles aside."""
-        name = next((n for n in self.names if tokens[0].start <= n.start and n.end == tokens[-1].end), None)
+        name = next((n for n in self._named(tokens[0].start, tokens[-1].end) if n.end == tokens[-1].end), None)
         before = [token.low for token in tokens if name and token.end <= name.start]
         return None if len(before) > 4 or _PREPOSITIONS & set(before) else name
 
@@ -527,8 +531,8 @@ class _Article:
     def _resolve(self, speech: Speech, sentence: int) -> Speech:
         if not speech.pronoun:
             named = fullest(self.full.get(speech.speaker, speech.speaker), self.last)
-            if same := [name for name in self.last if same_person(name, speech.speaker)]:
-                named = same[-1] if speech.start in self.starts else named
+            if same := next((name for name in reversed(self.last) if same_person(name, speech.speaker)), None):
+                named = same if speech.start in self.starts else named
             owner = re.match(r"(his|her)\s+(?=[a-z])", speech.speaker, re.I)
             if owner and speech.start is not None:  # "Her deputy": whose deputy that is
                 whose = self.meant("man" if owner[1].casefold() == "his" else "woman", speech.start, sentence)
@@ -560,7 +564,8 @@ class _Article:
         if not persons:
             return None
         until = self.sentences[n][0]
-        at = max((x.start for x in self.names if x.start < until and self.full[x.text] in persons), default=-1)
+        before = reversed(self.names[: bisect_left(self.begins, until)])
+        at = next((name.start for name in before if self.full[name.text] in persons), -1)
         return next((m for m in range(n - 1, -1, -1) if self.sentences[m][0] <= at < self.sentences[m][1]), None)
 
     def in_office(self, start: int, end: int) -> set[str]:
@@ -569,23 +574,23 @@ class _Article:
         if words[:1] != ["the"]:
             return set()
         found = {
-            self.full[name.text]
-            for name in self.names
-            if name.start < start and _is_office(words[1:], f"{name.title} {self.roles.get(self.full[name.text], '')}")
+            self.full[text]
+            for (text, title), first in self.first.items()
+            if first.start < start and _is_office(words[1:], f"{title} {self.roles.get(self.full[text], '')}")
         }
         inside = {self.full[name.text] for name in self._named(start, end)}
         return set() if found & inside else found
 
     def _gender(self, person: str) -> Gender | None:
-        mentions = [name for name in self.names if same_person(name.text, person)]
-        told = next((gender for name in mentions if name.title and (gender := gender_of(name))), None)
+        titled = [name for name in self.first.values() if name.title and same_person(name.text, person)]
+        told = next((gender for name in titled if (gender := gender_of(name))), None)
         if told is None and (role := self.roles.get(person)):
             told = gender_of(Name("", 0, 0, role))
         return told or gender_of(person)
 
     def _is_person(self, name: str) -> bool:
         """A name with a title, a role or a given name, or one that has spoken."""
-        titled = any(n.title for n in self.names if n.text == name)
+        titled = any(title for text, title in self.first if text == name)
         return (
             titled
             or name in self.roles
@@ -596,15 +601,21 @@ class _Article:
 
     def _followed_by_person(self, name: str) -> bool:
         """Called by the last name alone elsewhere, as newspapers do with persons."""
-        return any(n.text == name.rsplit(maxsplit=1)[-1] for n in self.names)
+        return any(text == name.rsplit(maxsplit=1)[-1] for text, _ in self.first)
 
 
 def _is_office(begins: Sequence[str], role: str) -> bool:
     """Whether words that follow "the" begin with an office of that role: "minister", or "health minister"."""
-    known = {fold(word) for word in re.findall(r"[\w-]+", role)}
-    held = {word for word in known if word in TITLES or re.search(_OFFICE, word)}
+    known, held = _offices(role)
     first, second = (*begins, "", "")[:2]
     return first in held or (first in known and second in held)
+
+
+@lru_cache(maxsize=1024)
+def _offices(role: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The words of a role, folded, and those of them that name an office."""
+    known = frozenset(fold(word) for word in re.findall(r"[\w-]+", role))
+    return known, frozenset(word for word in known if word in TITLES or re.search(_OFFICE, word))
 
 
 def _is_role(aside: Sequence[_Token]) -> bool:
