@@ -304,8 +304,14 @@ def test_the_data_of_news_is_believed_though_its_day_is_not_shown() -> None:
             "list of other articles",
         ),
         ('<article><h1>Film</h1><video src="a.mp4"></video><p>Watch.</p></article>', "film or pictures"),
+        (
+            "<h1>halden.test</h1><p>Checking if the site connection is secure</p><p>halden.test needs to review the "
+            "security of your connection before proceeding.</p><p>Ray ID: 7c5d</p>",
+            "check for robots",
+        ),
+        ("<h1>Log in</h1><form><input></form><p>Forgot your password? Create an account.</p>", "asks to log in"),
     ],
-    ids=["script", "404", "consent", "front page", "film"],
+    ids=["script", "404", "consent", "front page", "film", "robots", "login"],
 )  # fmt: skip
 def test_pages_that_are_no_article_are_refused_with_the_next_step(body: str, said: str) -> None:
     with pytest.raises(ArticleError, match=said) as raised:
@@ -316,6 +322,8 @@ def test_pages_that_are_no_article_are_refused_with_the_next_step(body: str, sai
 def test_an_article_about_such_pages_is_an_article() -> None:
     told = "Cookies need the consent of readers, say the partners of the privacy office in a paper on personal data."
     assert told in article(paragraphs([told, *PROSE])).cleaned.text
+    robots = "“Verify that you are human”, says a page that no human likes, and the council wants it gone by May."
+    assert robots in article(paragraphs([robots, *PROSE])).cleaned.text
     script = "A page that says “please enable JavaScript” is of no use to a reader with an old machine, she wrote."
     assert script in article(paragraphs([script, *PROSE])).cleaned.text
 

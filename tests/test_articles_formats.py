@@ -139,6 +139,13 @@ SHAPES: dict[str, Any] = {
     "trec": {"article_url": URL, "title": "Ferry sails", "author": "Jo Doe", "published_date": 1709460000000,
              "contents": [{"content": "Ferry sails", "type": "title"}, {"content": f"<p>{LEDE} {MORE}</p>", "type":
                           "sanitized_html"}], "source": "Coast"},
+    "event registry": {"articles": {"results": [{"uri": "1", "title": "Ferry sails", "body": BODY, "url": URL,
+                       "dateTime": "2024-03-03T10:00:00Z", "source": {"uri": "coast.test", "title": "Coast"},
+                       "authors": [{"name": "Jo Doe"}]}], "totalResults": 1}},
+    "elasticsearch": {"hits": {"hits": [{"_id": "1", "_source": {"heading": "Ferry sails", "full-text": BODY, "Outlet":
+                      "Coast", "publishDate": "03.03.2024", "URL": URL, "Author": "Jo Doe"}}]}},
+    "by ids": {"1": {"title": "Ferry sails", "text": BODY, "date": "2024-03-03", "url": URL, "author": "Jo Doe",
+                     "source": "Coast"}},
 }  # fmt: skip
 
 
@@ -175,6 +182,19 @@ def test_a_stub_is_refused_as_one(tmp_path: Path) -> None:
     found = refused(path)
     assert found.reason == "The record's text is a stub: 1423 characters are cut off."
     assert URL in found.hint
+
+
+@pytest.mark.parametrize("content", ["ONLY AVAILABLE IN PAID PLANS", "", None])
+def test_what_an_interface_sells_or_leaves_out_is_no_text(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"results": [{"title": "Ferry", "link": URL, "description": LEDE, "content": content}]}))
+    assert refused(path).hint == f"Index its address: {URL}"
+
+
+def test_a_day_that_is_not_understood_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text(f"---\ntitle: Ferry\ndate: 2026-02-31\n---\n{LEDE}")
+    found = one(tmp_path / "a.md")
+    assert (found.published, found.notes) == (None, ("Undated: its date '2026-02-31' is not understood.",))
 
 
 def test_a_malformed_address_costs_the_address(tmp_path: Path) -> None:

@@ -49,8 +49,9 @@ def make_article(
     outlet = outlet_of(first("source", "sitename", "hostname", "publisher"))
     published, why = None, ""
     for name in ("published_at", "published", "date", "pubDate"):
-        if published is None and meta.get(name):
-            published, why = day(meta.get(name), language=language, others=filter(None, [cleaned.published]))
+        if published is None and (given := meta.get(name)):
+            published, why = day(given, language=language, others=filter(None, [cleaned.published]))
+            why = why or f"its date {name_of(given)[:40]!r} is not understood"
     if why and published is None and cleaned.published is None:
         notes = (*notes, f"{UNDATED} {why}.")
     address = first("url", "link") or url or ""

@@ -43,6 +43,15 @@ _MISSING = _any_of(
     r"\b404\b.{0,12}\bnot found",
     "page introuvable|страница не найдена|页面不存在|sayfa bulunamadı",
 )
+_ROBOTS = _any_of(
+    r"checking (?:if the site connection|your browser)|review the security of your connection",
+    r"(?:verify|confirm|prove|make sure)\W+(?:that )?you(?: a|.)re (?:a |not a )?(?:human|robot|bot)",
+    r"unusual traffic from your|solve (?:the|this) captcha|access to this page has been denied",
+)
+_LOGIN = _any_of(
+    r"^(?:please )?(?:log|sign) ?in\b|^(?:anmelden|einloggen)\b",
+    r"^se connecter|^connexion|^iniciar sesión|^accedi\b",
+)
 _CONSENT = _any_of(
     r"cookies?\b|\bconsent|\bpartners\b|\bprivacy\b|personal data|legitimate interest|\bgdpr\b",
     r"store and access information|tracking|\beinwillig|\bdatenschutz|personenbezogen|\bconsentement",
@@ -249,6 +258,10 @@ def _refuse_what_is_none(
         raise ArticleError("The page needs JavaScript: its article is not in the file.", _SAVE)
     if size < 120 and any(map(_MISSING.search, page.headlines)):
         raise ArticleError("The page says that the article was not found (404).", "Check the address.")
+    if size < 120 and not page.nodes and _ROBOTS.search(f"{' '.join(page.headlines)} {shown}"):
+        raise ArticleError("The page is a check for robots, not the article.", _SAVE)
+    if size < 60 and not page.nodes and any(map(_LOGIN.search, page.headlines)):
+        raise ArticleError("The page asks to log in: its article is not in the file.", _SAVE)
     asking = {line.text: {match.lower() for match in _CONSENT.findall(line.text)} for line in lines}
     about_consent = sum(len(words(text)) for text, terms in asking.items() if terms)
     if size < 150 and len(set().union(*asking.values())) >= 3 and 3 * about_consent >= 2 * size and not page.nodes:

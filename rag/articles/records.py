@@ -10,6 +10,7 @@ import html
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from rag.articles.assemble import is_url, make_article, name_of
@@ -20,16 +21,17 @@ from rag.articles.reading import Entry, Follow, Source
 from rag.errors import ArticleError
 from rag.types import Article, Refusal
 
-#: Names of each field, the surest first; a dot goes one object down.
+#: Names of each field, the surest first; a dot goes one object down. Case, "_" and "-" make no difference.
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "article_id", "uuid", "guid", "_id", "identifier", "uri"),
-    "title": ("title", "headline", "webTitle", "fields.headline", "name", "headline.main"),
+    "title": ("title", "headline", "webTitle", "fields.headline", "name", "headline.main",
+              "heading"),
     "body": ("body", "text", "maintext", "articleBody", "fields.bodyText", "bodyText", "content_html", "content_text",
              "full_content", "fulltext", "full_text", "article_text", "body_text", "fields.body", "content", "contents",
              "paragraphs", "raw_text", "article"),
     "date": ("published_at", "published", "publishedAt", "datePublished", "date_published", "date_publish",
-             "publish_date", "published_date", "publication_date", "webPublicationDate", "pubDate", "pub_date", "date",
-             "dateCreated", "created_at", "thread.published"),
+             "publish_date", "published_date", "published_on", "publication_date", "webPublicationDate", "pub_date",
+             "date", "date_time", "dateCreated", "created_at", "thread.published"),
     "url": ("url", "link", "webUrl", "web_url", "article_url", "canonical_url", "mainEntityOfPage.@id",
             "mainEntityOfPage", "external_url", "source"),
     "source": ("source_name", "source-hostname", "sitename", "site_name", "meta_site_name", "source", "publisher",
@@ -42,6 +44,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 _LISTS = ("articles", "results", "data", "items", "docs", "posts", "news", "entries", "records", "hits", "@graph")
 _INNER = ("response", "data", "result", "hits", "_source")
 _STUB = re.compile(r"\[\+\s*(\d+) chars?\]\s*$")
+_SOLD = re.compile(r"\W*only available in .{0,40}\bplans?\W*$", re.I)
 _MARKUP = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>", re.I)
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-f]+|[a-z][a-z0-9]+);", re.I)
 _HEADS = ("title", "headline", "kicker", "byline", "date")
@@ -145,8 +148,12 @@ def _unwrapped(value: Any, depth: int = 0) -> Iterator[Any]:
         yield from _unwrapped(articles or inner, depth + 1)
     elif value.get("articles") == [] or value.get("results") == []:
         return
-    elif not _get(value, "body") and (key := next((n for n in _INNER if isinstance(value.get(n), dict)), "")):
+    elif _get(value, "body"):
+        yield value
+    elif key := next((n for n in (*_INNER, *_LISTS) if isinstance(value.get(n), dict)), ""):
         yield from _unwrapped(value[key], depth + 1)
+    elif value and all(isinstance(item, dict) and _get(item, "body") for item in value.values()):  # by their ids
+        yield from value.values()
     else:
         yield value
 
@@ -158,16 +165,29 @@ def _holds_records(value: Any) -> bool:
 def _get(raw: Mapping[str, Any], field: str) -> Any:
     """The first of a field's names that holds anything."""
     for name in FIELDS[field]:
-        value: Any = raw.get(name)
+        value: Any = _named(raw, name)
         if value is None and "." in name:
             value = raw
             for part in name.split("."):
-                value = value.get(part) if isinstance(value, Mapping) else None
+                value = _named(value, part) if isinstance(value, Mapping) else None
         if value not in (None, "", [], {}):
             usable = field not in {"url", "source"} or (is_url(name_of(value)) == (field == "url"))
             if usable:
                 return value
     return None
+
+
+def _named(raw: Mapping[str, Any], name: str) -> Any:
+    """What a record holds under a name, however it is written."""
+    if name in raw:
+        return raw[name]
+    wanted = _plain_name(name)
+    return next((value for key, value in raw.items() if _plain_name(key) == wanted), None)
+
+
+@lru_cache(maxsize=4096)
+def _plain_name(name: str) -> str:
+    return name.casefold().replace("_", "").replace("-", "")
 
 
 def article_of(raw: Any, source: Source, fallback: str, outlet: str) -> Article | Follow:
@@ -186,11 +206,13 @@ def article_of(raw: Any, source: Source, fallback: str, outlet: str) -> Article 
     body, summary = text_of(_get(raw, "body")), False
     if not body.strip() and outlet and url:  # a feed whose entries are teasers
         body, summary = text_of(raw.get("summary") or raw.get("title")), True
+    hint = f"Index its address: {url}" if url else 'Give the whole text in "body" or "text".'
     if not body.strip():
-        raise ArticleError("The record has no body.", 'Give the text in "body" or "text".')
+        raise ArticleError("The record has no body.", hint)
     if stub := _STUB.search(body):
-        hint = f"Index its address: {url}" if url else "Give the whole text."
         raise ArticleError(f"The record's text is a stub: {stub[1]} characters are cut off.", hint)
+    if _SOLD.match(body):
+        raise ArticleError(f"The record's text is a stub: {body.strip()!r}.", hint)
     given = _get(raw, "id")
     named = isinstance(given, (str, int)) and not isinstance(given, bool) and bool(str(given).strip())
     meta = {name: _get(raw, name) for name in ("date", "url", "source", "author", "language")}

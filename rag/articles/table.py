@@ -32,7 +32,7 @@ def read(source: Source) -> Iterator[Entry | Refusal]:
     if not set(names) & set(records.FIELDS["body"]):
         columns = ", ".join(names)[:200]
         raise ArticleError(f"No column holds a body: {columns}.", 'Name the column of the text "body" or "text".')
-    number = 1
+    number, lines = 1, text.count("\n") + 1
     while True:
         try:
             row = next(rows, None)
@@ -51,4 +51,4 @@ def read(source: Source) -> Iterator[Entry | Refusal]:
             assert isinstance(made, Article)
             return made
 
-        yield Entry(f"{source.origin}:{number}", make)
+        yield Entry(f"{source.origin}:{number}", make, at=min(1.0, rows.line_num / lines))

@@ -174,22 +174,20 @@ def _batches(
     items: Iterable[Article | Refusal], progress: Callable[[Progress], None] | None
 ) -> Iterator[tuple[list[Article | Refusal], bool]]:
     """The items in batches, each in memory, and whether no other comes; at the end empty ones."""
-    rest, total, ended = iter(items), 0, False
+    rest, total = iter(items), 0
+    item = next(rest, None)
     while True:
         batch: list[Article | Refusal] = []
         characters = 0
-        while len(batch) < READ_AHEAD and characters < READ_AHEAD_CHARACTERS and not ended:
-            item = next(rest, None)
-            if item is None:
-                ended = True
-                break
+        while item is not None and len(batch) < READ_AHEAD and characters < READ_AHEAD_CHARACTERS:
             batch.append(item)
             if isinstance(item, Article):
                 characters += len(item.text)
                 total += 1
                 if progress:
                     progress(Progress("reading", total, None))
-        yield batch, ended
+            item = next(rest, None)
+        yield batch, item is None
 
 
 def build_settings(embedder: Embedder, settings: Settings) -> BuildSettings:
