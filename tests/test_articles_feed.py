@@ -113,6 +113,13 @@ def test_an_entry_with_its_text_is_not_followed(server: str) -> None:
     assert asked() == ["/feed"]
 
 
+def test_what_wordpress_writes_below_each_entry_goes(server: str) -> None:
+    foot = '<p>The post <a href="/page">Strike ends</a> appeared first on <a href="/">Coast</a>.</p>'
+    Handler.files = {"/feed": rss(item("/page", foot, f"<p>{LEDE}</p><p>{MORE}</p>{foot}")), "/page": PAGE}
+    (article,), _, _ = read(f"{server}/feed")
+    assert article.text == f"{LEDE}\n\n{MORE}"
+
+
 def test_a_page_that_cannot_be_had_leaves_the_summary_marked_and_counted(server: str) -> None:
     robots = "User-agent: *\nDisallow: /private\n"
     Handler.files = {
@@ -203,7 +210,7 @@ def test_one_bad_entry_stops_nothing(server: str) -> None:
 def test_a_json_feed_with_a_summary(server: str) -> None:
     entry = {
         "id": "1",
-        "url": "ORIGIN/page",
+        "url": "/page",
         "title": "Strike ends",
         "summary": "Short.",
         "date_published": "2024-03-03",

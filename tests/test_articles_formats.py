@@ -9,6 +9,7 @@ import shutil
 import time
 import zipfile
 from datetime import date
+from email.message import EmailMessage
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -319,6 +320,38 @@ def test_heads_and_feet_go_and_pages_stay(tmp_path: Path) -> None:
     assert "repeat at the head or foot" in found.notes[0]
 
 
+def test_a_head_in_two_pieces_above_columns_goes_and_gives_the_day(tmp_path: Path) -> None:
+    def page(n: int) -> list[tuple[float, float, str]]:
+        begin = f"On day {n} of the strike"
+        left, right = [begin, *LEFT, *LEFT, *LEFT], [*RIGHT, *RIGHT, *RIGHT]
+        apart = 320 if n == 1 else 150  # one line on the pages after the first
+        head = [(60, 815, "THE COAST"), (apart, 815, "3 March 2024")]
+        return [*head, *column(left, y=750), *column(right, x=320, y=750)]
+
+    path = tmp_path / "a.pdf"
+    path.write_bytes(pdf(*(page(n) for n in (1, 2, 3))))
+    found = one(path)
+    assert (found.published, found.dated_by) == (WHEN, "text")
+    assert "COAST" not in found.text
+    assert "3 March" not in found.text
+
+
+def test_a_page_begins_where_its_first_paragraph_stands_though_others_begin_alike(tmp_path: Path) -> None:
+    def page(n: int) -> list[tuple[float, float, str]]:
+        pieces = []
+        for k in range(3):
+            lines = ["The well known council of the old town of Ostrand voted on Monday evening to spend",
+                     f"{n}{k} crowns on its harbour."]  # fmt: skip
+            pieces += column(lines, y=700 - 60 * k)
+        return pieces
+
+    path = tmp_path / "a.pdf"
+    path.write_bytes(pdf(page(1), page(2)))
+    found = one(path)
+    assert found.text[found.pages[1] :].startswith("The well known")
+    assert found.text[found.pages[1] :].partition(" crowns")[0].endswith("spend 20")
+
+
 def test_hyphens_at_line_ends() -> None:
     lines = [
         "a pro-",
@@ -471,13 +504,15 @@ def test_epub_in_the_order_of_its_spine(tmp_path: Path) -> None:
     opf = (
         '<package xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata><dc:title>Ferries</dc:title>'
         "<dc:creator>Jo Doe</dc:creator></metadata><manifest><item id='b' href='b.xhtml'/><item id='a' href='a.xhtml'/>"
-        "</manifest><spine><itemref idref='b'/><itemref idref='a'/></spine></package>"
+        "<item id='n' properties='nav' href='n.xhtml'/></manifest>"
+        "<spine><itemref idref='n'/><itemref idref='b'/><itemref idref='a'/></spine></package>"
     )
     path = packed(
         tmp_path / "book.epub",
         {
             "META-INF/container.xml": '<c><r><rootfile full-path="t/book.opf"/></r></c>',
             "t/book.opf": opf, "t/a.xhtml": chapter.format("Second", MORE), "t/b.xhtml": chapter.format("First", LEDE),
+            "t/n.xhtml": chapter.format("Contents", "First, Second"),
         },
     )  # fmt: skip
     found = [item for item in load([path]) if isinstance(item, Article)]
@@ -505,6 +540,15 @@ def test_mail_and_mailbox(tmp_path: Path) -> None:
     both = [item for item in load([box]) if isinstance(item, Article)]
     assert [a.id for a in both] == ["b:1", "b:2"]
     assert "From here on." in both[0].text
+
+
+def test_a_newsletter_whose_plain_form_is_a_stub(tmp_path: Path) -> None:
+    letter = EmailMessage()
+    letter["From"], letter["Subject"] = "The Coast <desk@coast.test>", "Ferry sails"
+    letter.set_content("Open this letter in a browser.")
+    letter.add_alternative(f"<html><body><p>{LEDE}</p><p>{MORE}</p></body></html>", subtype="html")
+    (tmp_path / "a.eml").write_bytes(bytes(letter))
+    assert one(tmp_path / "a.eml").text == f"{LEDE}\n\n{MORE}"
 
 
 def test_a_page_saved_as_mail(tmp_path: Path) -> None:
@@ -628,6 +672,9 @@ def test_csv_with_named_columns(tmp_path: Path) -> None:
     assert isinstance(first, Article)
     assert (first.title, first.text, first.source, first.published) == ("Ferry sails", LEDE, "Coast", WHEN)
     assert isinstance(second, Article)
+    excel = tmp_path / "c.csv"
+    excel.write_bytes(f"sep=;\r\nHEADLINE;Article Text;Publish Date\r\nFähre;{LEDE};03.03.2024\r\n".encode("cp1252"))
+    assert (one(excel).title, one(excel).text, one(excel).published) == ("Fähre", LEDE, WHEN)
     (tmp_path / "b.csv").write_text("a,b\n1,2\n")
     assert refused(tmp_path / "b.csv").reason == "No column holds a body: a, b."
 

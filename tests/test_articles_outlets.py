@@ -52,6 +52,9 @@ def test_names_of_outlets() -> None:
         ("https://haldenmail.example/ann", ""),
         ("Staff", ""),
         ("Ann Gray, Staff", "Ann Gray"),
+        ("Ann Gray in New Orrin and Tom Reed in Varda", "Ann Gray, Tom Reed"),
+        ("python-docx", ""),
+        ("Microsoft Office User", ""),
         ("", ""),
     ],
 )

@@ -65,7 +65,7 @@ def read_zip(source: Source) -> Iterator[Entry | Refusal | Note]:
             limit = f"{MOST_UNPACKED * source.max_bytes / 1e6:.0f} MB"
             raise ArticleError(f"The archive unpacks to more than {limit}.", "Unpack it and index the folder.")
         path = PurePosixPath(member.filename)
-        for found in _member(source, data, where, str(path.with_suffix("")), path.suffix.lower()):
+        for found in _member(source, data, where, str(path.with_suffix("")).lstrip("/"), path.suffix.lower()):
             yield replace(found, at=number / len(members)) if isinstance(found, Entry) else found
 
 

@@ -130,7 +130,8 @@ def _spine(package: zipfile.ZipFile, most: int) -> tuple[dict[str, str], list[st
     if not root or root not in package.namelist():
         return {}, []
     opf = _xml(package, root, most)
-    hrefs = {e.get("id"): e.get("href") or "" for e in opf.iter() if _local(e) == "item"}
+    items = [e for e in opf.iter() if _local(e) == "item" and "nav" not in (e.get("properties") or "").split()]
+    hrefs = {e.get("id"): e.get("href") or "" for e in items}  # without the table of contents
     order = [hrefs.get(e.get("idref"), "") for e in opf.iter() if _local(e) == "itemref"]
     told: dict[str, str] = {}
     for element in opf.iter():

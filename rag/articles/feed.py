@@ -58,7 +58,7 @@ def read(source: Source) -> Iterator[Entry]:
             seen.add(id_)
             return made
 
-        yield Entry(link or f"{source.origin}:{number}", make)
+        yield Entry(link or f"{source.origin}:{number}", make, at=number / len(links))
 
 
 _DECLARATION = re.compile(r"""^(\ufeff?\s*<\?xml[^>]*?)\s+encoding\s*=\s*["'][^"']*["']""")
@@ -86,9 +86,11 @@ def _plain(value: object) -> str:
 def _text(value: object) -> str:
     """A body as text; entities that were escaped twice are resolved too."""
     text = strip_html(str(value or ""))
-    return html.unescape(text) if _ENTITY.search(text) else text
+    return _FOOT.sub("", html.unescape(text) if _ENTITY.search(text) else text)
 
 
+#: What WordPress writes below each entry.
+_FOOT = re.compile(r"(?:^|\n)[ \t]*The post .{1,300} (?:appeared first on|first appeared on) .{1,120}\s*$")
 _ENTITY = re.compile(r"&(?:amp|quot|lt|gt|apos|nbsp|euro|[lr][sd]quo|[mn]dash|hellip|#\d{2,5}|#x[0-9a-f]{2,4});", re.I)
 
 

@@ -79,13 +79,12 @@ def _letter(data: bytes, source: Source, id_: str) -> Article:
     if not message.keys():
         raise ArticleError("The file is no mail: it has no header.", "Name a text .txt.")
     notes = []
-    part = message.get_body(preferencelist=("plain", "html"))
-    if part is None:
+    parts = [part for kind in ("plain", "html") if (part := message.get_body(preferencelist=(kind,))) is not None]
+    if not parts:
         raise ArticleError("The mail holds no text.", "Save its text as .txt.")
-    body = _payload(part)
-    text = decode(body, part.get_content_charset() or "") if body.strip() else ""
-    if part.get_content_type() == "text/html":
-        text = strip_html(text)
+    texts = [_text(part) for part in parts]
+    # The plain form of a newsletter may be no more than "Open this mail in a browser".
+    text = texts[-1] if len(texts[-1].split()) > 2 * len(texts[0].split()) else texts[0]
     if names := [str(a.get_filename() or a.get_content_type()) for a in message.iter_attachments()]:
         notes.append(f"Not read: {len(names)} attachments ({', '.join(names[:5])}).")
     name, address = parseaddr(_header(message, "From"))
@@ -104,6 +103,13 @@ def _header(message: EmailMessage, name: str) -> str:
         TypeError,
     ):  # a malformed header makes the parser raise any of these
         return ""
+
+
+def _text(part: object) -> str:
+    assert isinstance(part, EmailMessage)
+    body = _payload(part)
+    text = decode(body, part.get_content_charset() or "") if body.strip() else ""
+    return strip_html(text) if part.get_content_type() == "text/html" else text
 
 
 def _payload(part: object) -> bytes:

@@ -20,7 +20,8 @@ _NO_OUTLET = re.compile(
 )
 _NO_AUTHOR = re.compile(
     r"^(?:by|von|par|por|admin(?:istrator)?|editor(?:s|ial)?|staff|newsroom|news desk|web ?desk|redaktion|redacci[oó]n"
-    r"|r[ée]daction|unknown|none|null|n/?a|guest|anonymous|author|user|root|webmaster|online|published|posted|updated)$"
+    r"|r[ée]daction|unknown|none|null|n/?a|guest|anonymous|author|user|root|webmaster|online|published|posted|updated"
+    r"|python-docx|openpyxl|(?:microsoft(?: office)?|windows|office) user)$"
     r"|https?://|www\.|@\S+\.\w|^\W*$|^[\d\W]+$",
     re.I,
 )
@@ -51,6 +52,7 @@ def author_of(name: str, outlet: str = "") -> str:
     kept = []
     for part in parts:
         part = re.sub(r"^(?:by|von|par|por|written by|text:?)\s+", "", part, flags=re.I).strip(" .–—-")
+        part = re.sub(r"(?<=\w) in (?=[A-Z])[\w’' -]+$", "", part)  # "Ann Gray in Oslo"
         if part and not _NO_AUTHOR.search(part) and key(part) != key(outlet) and len(part) <= 60:
             kept.append(part)
     return ", ".join(dict.fromkeys(kept))

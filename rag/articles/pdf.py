@@ -100,7 +100,7 @@ def _masthead_day(pages: list[_Page]) -> date | None:
     first = next((page for page in pages if page.lines), None)
     if first is None or first.typed:
         return None
-    lines = [line.text for line in first.lines[:_EDGE] if line.bottom < 0.12 * first.height]
+    lines = [line.text for line in _downwards(first)[:_EDGE] if line.bottom < 0.12 * first.height]
     days = {day for text in lines if len(text) < 120 and not _ENDS.search(text) for day in days_in(text)}
     return days.pop() if len(days) == 1 else None
 
@@ -244,18 +244,32 @@ def _drop_furniture(pages: list[_Page]) -> int:
     filled = [page for page in pages if page.lines]
     if len(filled) < 2:
         return 0
-    heads = [[(_key(line), line) for line in _edges(page)] for page in filled]
-    count = Counter(key for head in heads for key in {key for key, _ in head})
+    heads = [_rows(_edges(page)) for page in filled]
+    count = Counter(key for head in heads for key in {_key(row) for row in head})
     dropped = 0
     for page, head in zip(filled, heads, strict=True):
-        gone = {id(line) for key, line in head if count[key] >= max(2, len(filled) / 2) or not key.strip("#-– ")}
+        keys = [_key(row) for row in head]
+        often = [count[key] >= max(2, len(filled) / 2) or not key.strip("#-– ") for key in keys]
+        gone = {id(line) for row, is_gone in zip(head, often, strict=True) if is_gone for line in row}
         dropped += len(gone)
         page.lines = [line for line in page.lines if id(line) not in gone]
     return dropped
 
 
-def _key(line: Line) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"\d+", "#", line.text)).strip().casefold()
+def _rows(lines: Sequence[Line]) -> list[list[Line]]:
+    """Lines that stand side by side together: a head is one line on one page, and one for each column on another."""
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: (line.top, line.x0)):
+        if rows and abs(rows[-1][0].top - line.top) < 0.3 * line.size:
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return rows
+
+
+def _key(row: Sequence[Line]) -> str:
+    text = " ".join(line.text for line in sorted(row, key=lambda line: line.x0))
+    return re.sub(r"\s+", " ", re.sub(r"\d+", "#", text)).strip().casefold()
 
 
 def _edges(page: _Page) -> list[Line]:
@@ -263,8 +277,8 @@ def _edges(page: _Page) -> list[Line]:
     if page.typed:
         return []
     found = []
-    lines = page.lines
-    steps = [b.top - a.top for a, b in itertools.pairwise(lines) if 0 < b.top - a.top < 4 * a.size]
+    lines = _downwards(page)
+    steps = [b.top - a.top for a, b in itertools.pairwise(page.lines) if 0 < b.top - a.top < 4 * a.size]
     usual = median(steps) if steps else 0.0
     for run in (lines[: _EDGE + 1], lines[: -_EDGE - 2 : -1]):
         parted = 0
@@ -275,6 +289,11 @@ def _edges(page: _Page) -> list[Line]:
                 parted = n
         found += run[:parted]
     return found
+
+
+def _downwards(page: _Page) -> list[Line]:
+    """The lines of a page from its head to its foot: what stands beside a column is of the head, too."""
+    return sorted(page.lines, key=lambda line: line.top)
 
 
 def _paragraphs(pages: list[_Page]) -> tuple[list[Paragraph], list[list[str]]]:
@@ -363,13 +382,24 @@ def _offsets(text: str, starts: Sequence[Sequence[str]]) -> list[int]:
     at = after = 0
     for page, mine in enumerate(starts):
         # Without the first word, which may have been joined to the last one of the page before.
-        tails = [normalise(start)[:80].partition(" ")[2][:50] for start in mine[:20]]
-        places = [place for tail in tails if len(tail) > 3 and (place := text.find(tail, after)) >= 0][:3]
-        if places:
-            first = min(places)
+        tails = [normalise(start)[:250].partition(" ")[2][:200] for start in mine[:20]]
+        first = _first_of([tail for tail in tails if len(tail) > 3], text, after)
+        if first is not None:
             after = first + 1
             if page:  # to the beginning of the word before
                 before = max(first - 1, 0)
                 at = max(text.rfind(" ", 0, before) + 1, text.rfind("\n", 0, before) + 1, at)
         offsets.append(at)
     return offsets
+
+
+def _first_of(tails: Sequence[str], text: str, after: int) -> int | None:
+    """Where the first of some paragraphs of a page stands: the longest is looked for, and back from it the others,
+    since short ones may stand anywhere."""
+    for n in sorted(range(len(tails)), key=lambda n: -len(tails[n])):
+        if (place := text.find(tails[n], after)) >= 0:
+            for tail in reversed(tails[:n]):
+                before = text.rfind(tail, after, place)
+                place = before if before >= 0 else place
+            return place
+    return None

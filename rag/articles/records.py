@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urljoin
 
 from rag.articles.assemble import is_url, make_article, name_of
 from rag.articles.clean import LONE, clean
@@ -21,7 +22,7 @@ from rag.articles.reading import Entry, Follow, Source
 from rag.errors import ArticleError
 from rag.types import Article, Refusal
 
-#: Names of each field, the surest first; a dot goes one object down. Case, "_" and "-" make no difference.
+#: Names of each field, the surest first; a dot goes one object down. Case, "_", "-" and spaces make no difference.
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "article_id", "uuid", "guid", "_id", "identifier", "uri"),
     "title": ("title", "headline", "webTitle", "fields.headline", "name", "headline.main",
@@ -67,6 +68,7 @@ def read(source: Source) -> Iterator[Entry | Refusal]:
         found = list(_unwrapped(raw))
         if isinstance(raw, dict) and "jsonfeed.org" in str(raw.get("version")):
             outlet = name_of(raw.get("title"))
+            found = [_absolute(item, source.url or name_of(raw.get("home_page_url"))) for item in found]
         if not found:
             raise ArticleError("The file holds no record.", 'Write {"title": …, "body": …} into it.')
         for n, record in enumerate(found, number):
@@ -158,6 +160,16 @@ def _unwrapped(value: Any, depth: int = 0) -> Iterator[Any]:
         yield value
 
 
+def _absolute(item: Any, home: str) -> Any:
+    """An entry of a JSON Feed with the whole of its address."""
+    if not isinstance(item, dict) or not isinstance(item.get("url"), str):
+        return item
+    try:
+        return {**item, "url": urljoin(home, item["url"])}
+    except ValueError:
+        return item
+
+
 def _holds_records(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
@@ -181,13 +193,14 @@ def _named(raw: Mapping[str, Any], name: str) -> Any:
     """What a record holds under a name, however it is written."""
     if name in raw:
         return raw[name]
-    wanted = _plain_name(name)
-    return next((value for key, value in raw.items() if _plain_name(key) == wanted), None)
+    wanted = plain_name(name)
+    return next((value for key, value in raw.items() if plain_name(key) == wanted), None)
 
 
 @lru_cache(maxsize=4096)
-def _plain_name(name: str) -> str:
-    return name.casefold().replace("_", "").replace("-", "")
+def plain_name(name: str) -> str:
+    """The name of a field without case, "_", "-" and spaces."""
+    return re.sub(r"[_\- ]", "", name.casefold())
 
 
 def article_of(raw: Any, source: Source, fallback: str, outlet: str) -> Article | Follow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from io import StringIO
 
@@ -23,12 +24,14 @@ def read(source: Source) -> Iterator[Entry | Refusal]:
     """
     text = decode(source.data, source.charset)
     csv.field_size_limit(_MOST_FIELD)
+    if re.match(r"sep=.\r?\n", text):  # for Excel
+        text = text.split("\n", 1)[1]
     head = text.split("\n", 1)[0]
     delimiter = max(",;\t|", key=head.count)
     rows = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
     names = [name.strip() for name in next(rows, [])]
-    lower = {name.lower(): name for field in records.FIELDS.values() for name in field}
-    names = [lower.get(name.lower(), name) for name in names]
+    known = {records.plain_name(name): name for field in records.FIELDS.values() for name in field}
+    names = [known.get(records.plain_name(name), name) for name in names]
     if not set(names) & set(records.FIELDS["body"]):
         columns = ", ".join(names)[:200]
         raise ArticleError(f"No column holds a body: {columns}.", 'Name the column of the text "body" or "text".')
