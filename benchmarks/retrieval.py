@@ -1,13 +1,12 @@
-"""Retrieval on RealTimeQA: what each choice of the retriever is worth, and other tools on the same passages.
+"""Retrieval on RealTimeQA: what each part of the retriever is worth, and other tools on the same passages.
 
     python benchmarks/retrieval.py QUESTIONS ARTICLES --work /tmp/retrieval [--questions 200] [--held-out] [--tools]
 
 Draws questions with a supporting article and keeps the articles that their web search gave (at most two that hold the
 answer and two that do not, of each question); every kept article is searched for every question. A hit is a passage of
-a supporting article that holds the answer. Rows are printed for dev (even ISO weeks, on which choices are made) and
-test (odd weeks), the change against the default with the p of a paired test (McNemar for Hits@4, sign flips for
-MRR@10).
-`--held-out` draws from the questions that the reader was not trained on; `--answers` asks the bot itself.
+a supporting article that holds the answer. Rows are printed for dev (even ISO weeks) and test (odd weeks), the change
+against the first row with the p of a paired test (McNemar for Hits@4, sign flips for MRR@10).
+`--held-out` draws from the questions that nothing was trained on; `--answers` asks the bot itself.
 Vectors are kept in --work, so a second run takes minutes. `--tools` needs: pip install -e '.[benchmarks]'
 """
 
@@ -36,26 +35,24 @@ from rag.evaluation.gold import GoldItem
 from rag.evaluation.public import realtimeqa
 from rag.evaluation.runner import run
 from rag.indexing import build
-from rag.language.words import content_stems, words
-from rag.models.embedder import SentenceTransformerEmbedder
+from rag.indexing.contract import StoredPassage
+from rag.models.embedder import LazyEmbedder
 from rag.models.reader import shipped_reader
 from rag.retrieval.retriever import Retriever, search_words
-from rag.settings import Settings
-from rag.types import Hit, Passage
+from rag.settings import PACKAGED_EMBEDDING_MODEL, Settings
+from rag.types import Hit
 
 DEPTH = 100
-#: The reader learned from RealTimeQA questions asked before this day (training/README.md), and from none since.
+#: What is trained learned from RealTimeQA questions asked before this day (training/README.md), and from none since.
 HELD_OUT = date(2023, 9, 1)
-RERANKED = retriever_module.RERANKED
-TOKENS, OVERLAP = Settings.load({}).passage_tokens, Settings.load({}).passage_overlap
 Row = int
 
 
-class KeptEmbedder(SentenceTransformerEmbedder):
-    """The packaged encoder, its vectors kept on disk by text."""
+class KeptEmbedder(LazyEmbedder):
+    """The packaged encoder as the product runs it, its vectors kept on disk by text."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__()
+        super().__init__(PACKAGED_EMBEDDING_MODEL, path.parent / "cache")
         self._db = sqlite3.connect(path, check_same_thread=False)
         self._db.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB)")
 
@@ -82,29 +79,16 @@ class Found:
     item: GoldItem
     dense: list[tuple[Row, float]]
     bm25: list[tuple[Row, float]]
-    passages: dict[Row, tuple[Passage, str]]
+    passages: dict[Row, StoredPassage]
 
 
 class Searched:
     """An index of the articles, and both rankings of every question."""
 
-    def __init__(
-        self, work: Path, name: str, items: Sequence[GoldItem], embedder: KeptEmbedder, *, tokens: int = TOKENS,
-        overlap: int = OVERLAP, text: Callable[[Passage], str] | None = None,
-    ) -> None:  # fmt: skip
-        settings = Settings.load(
-            {}, index_dir=work / f"index-{name}", cache_dir=work / "cache", passage_tokens=tokens,
-            passage_overlap=overlap,
-        )  # fmt: skip
-        if not (work / f"index-{name}").exists():
-            original = build.embedded_text
-            build.embedded_text = text or original
-            try:
-                started = time.perf_counter()
-                build.build_index(load([work / "articles.jsonl"]), settings, embedder=embedder)
-                print(f"# {name}: indexed in {time.perf_counter() - started:.0f} s", flush=True)
-            finally:
-                build.embedded_text = original
+    def __init__(self, work: Path, items: Sequence[GoldItem], embedder: KeptEmbedder) -> None:
+        settings = Settings.load({}, index_dir=work / "index", cache_dir=work / "cache")
+        if not settings.index_dir.exists():
+            build.build_index(load([work / "articles.jsonl"]), settings, embedder=embedder)
         self.retriever = Retriever.open(settings=settings, embedder=embedder)
         self.store = self.retriever._store
         self.found = [self._both(item) for item in items]
@@ -116,29 +100,16 @@ class Searched:
         return Found(item, dense, bm25, self.store.passages([row for row, _ in (*dense, *bm25)]))
 
 
-def order(
-    found: Found,
-    *,
-    dense: float = retriever_module.WEIGHTS["dense"],
-    bm25: float = 1.0,
-    constant: float = retriever_module.RRF_K,
-    per_article: int = 3,
-    more: dict[str, tuple[float, list[Row]]] | None = None,
-    boost: Callable[[Passage], float] | None = None,
-) -> list[Hit]:
-    """The first ten hits by weighted reciprocal rank fusion, as the product orders them."""  # fmt: skip
-    rankings = {
-        "dense": (dense, [r for r, _ in found.dense]),
-        "bm25": (bm25, [r for r, _ in found.bm25]),
-        **(more or {}),
-    }
-    sums: dict[Row, float] = {}
-    for weight, ranking in rankings.values():
-        for rank, row in enumerate(ranking, 1):
-            sums[row] = sums.get(row, 0.0) + weight / (constant + rank)
-    if boost:
-        sums = {row: value * boost(found.passages[row][0]) for row, value in sums.items()}
-    return pick(found, sorted(sums, key=lambda row: (-sums[row], row)), per_article)
+def order(found: Found, **weights: float) -> list[Hit]:
+    """The first ten hits by the product's fusion alone, with other weights where given."""
+    rankings = {"dense": [row for row, _ in found.dense], "bm25": [row for row, _ in found.bm25]}
+    kept = {name: rows for name, rows in rankings.items() if weights.get(name, 1)}
+    before = dict(retriever_module.WEIGHTS)
+    retriever_module.WEIGHTS.update(weights)
+    try:
+        return pick(found, [row for row, _ in retriever_module.fuse(kept)])
+    finally:
+        retriever_module.WEIGHTS.update(before)
 
 
 def pick(found: Found, rows: Sequence[Row], per_article: int = 3, k: int = 10) -> list[Hit]:
@@ -147,66 +118,15 @@ def pick(found: Found, rows: Sequence[Row], per_article: int = 3, k: int = 10) -
     speaker: dict[str, str] = {}
     hits: list[Hit] = []
     for row in rows:
-        passage, group = found.passages[row]
-        if speaker.setdefault(group, passage.article_id) != passage.article_id or taken[group] == per_article:
+        stored = found.passages[row]
+        id_ = stored.passage.article.id
+        if speaker.setdefault(stored.group, id_) != id_ or taken[stored.group] == per_article:
             continue
-        taken[group] += 1
-        hits.append(Hit(passage, 1 / (len(hits) + 1), len(hits) + 1))
+        taken[stored.group] += 1
+        hits.append(Hit(stored.passage, 1 / (len(hits) + 1), len(hits) + 1))
         if len(hits) == k:
             break
     return hits
-
-
-def by_date(found: Found, weight: float, days: float) -> Callable[[Passage], float]:
-    """Nearness of publication to the day of asking, as a factor of at most 1 + weight."""
-
-    def boost(passage: Passage) -> float:
-        if passage.published is None or found.item.as_of is None:
-            return 1.0
-        gap = abs((found.item.as_of - passage.published).days)
-        return 1 + weight * float(np.exp(-gap / days))
-
-    return boost
-
-
-def expanded(searched: Searched, found: Found, terms: int) -> list[Row]:
-    """BM25 with the words that the first three hits share most and the question lacks (pseudo-relevance feedback)."""
-    first = order(found)[:3]
-    asked = set(content_stems(found.item.question))
-    counts = Counter(w for hit in first for w in set(words(hit.passage.text)) if not asked & set(content_stems(w)))
-    extra = [w for w, n in counts.most_common(40) if n > 1 and len(w) > 3][:terms]
-    rows = searched.store.search_text([*search_words(found.item.question), *extra], DEPTH)
-    found.passages |= searched.store.passages([row for row, _ in rows])
-    return [row for row, _ in rows]
-
-
-def reread(found: Found, reader: Any) -> dict[Row, float]:
-    """The reader's probability for the first passages of the fused ranking."""
-    hits = order(found, per_article=RERANKED)
-    rows = {found.passages[row][0].id: row for row in found.passages}
-    base = [rows[hit.passage.id] for hit in hits]
-    seen = set(base)
-    more = [row for row, _ in (*found.bm25[:RERANKED], *found.dense[:RERANKED]) if row not in seen]
-    base = [*base, *dict.fromkeys(more)][:RERANKED]
-    readings = reader.read(found.item.question, [found.passages[row][0].text for row in base])
-    return {row: reading[0].probability for row, reading in zip(base, readings, strict=True)}
-
-
-def with_reader(found: Found, probability: dict[Row, float], weight: float) -> list[Hit]:
-    """The reader's order of the first passages as a third ranking."""
-    ranked = sorted(probability, key=lambda row: -probability[row])
-    return order(found, more={"reader": (weight, ranked)})
-
-
-def neighbours(searched: Searched, hits: Sequence[Hit]) -> list[Hit]:
-    """Each hit with the 400 characters before and after it."""
-    wide = []
-    for hit in hits:
-        p = hit.passage
-        text = searched.retriever.article(p.article_id).text
-        start, end = max(0, p.start - 400), min(len(text), p.end + 400)
-        wide.append(replace(hit, passage=replace(p, text=text[start:end], start=start, end=end)))
-    return wide
 
 
 class Table:
@@ -259,7 +179,8 @@ def tools(table: Table, searched: Searched, embedder: KeptEmbedder) -> None:
     from txtai import Embeddings
 
     rows = sorted(row for (row,) in searched.store._db.execute("SELECT row FROM passages"))
-    passages = [p for p, _ in (searched.store.passages([row])[row] for row in rows)]
+    stored = searched.store.passages(rows)
+    passages = [stored[row].passage for row in rows]
     texts = [build.embedded_text(p) for p in passages]
     vectors = embedder.encode(texts, kind="passage")
     asked = [item.question for item in table.items]
@@ -297,7 +218,7 @@ def tools(table: Table, searched: Searched, embedder: KeptEmbedder) -> None:
     table.row("txtai hybrid", lambda n: hits([int(id_) for id_, _ in hybrid.search(asked[n], 10)]))
 
 
-def answers(name: str, searched: Searched, items: Sequence[GoldItem]) -> None:
+def answers(searched: Searched, items: Sequence[GoldItem]) -> None:
     """Print the measures of what the bot, the reader speaking, makes of the questions."""
     report = run(items, Bot(searched.retriever, reader=shipped_reader()))
     measured = (
@@ -305,7 +226,7 @@ def answers(name: str, searched: Searched, items: Sequence[GoldItem]) -> None:
         for measure, metric in report.summary.items()
         if measure in ("contains_match", "short_f1", "false_abstention", "citation_precision")
     )
-    print(f"# answers, {name}, n {len(items)}: {', '.join(measured)}", flush=True)
+    print(f"# answers, n {len(items)}: {', '.join(measured)}", flush=True)
 
 
 def prepare(
@@ -346,16 +267,11 @@ def main() -> None:
     parser.add_argument("--wrong", type=int, default=2, help="and that do not")
     parser.add_argument("--tools", action="store_true", help="also bm25s, txtai and LangChain")
     parser.add_argument(
-        "--sizes",
-        nargs="*",
-        help="also other passage sizes and texts, all or those whose name holds one of these words (an index each)",
-    )
-    parser.add_argument(
         "--held-out",
         action="store_true",
-        help="draw only from the questions that the reader was not trained on",
+        help="draw only from the questions that nothing was trained on",
     )
-    parser.add_argument("--answers", action="store_true", help="also ask the bot, at each size")
+    parser.add_argument("--answers", action="store_true", help="also ask the bot")
     given = parser.parse_args()
     work = given.work / f"{'held-out' if given.held_out else 'all'}-{given.questions}"
     items = prepare(
@@ -363,7 +279,7 @@ def main() -> None:
         held_out=given.held_out, right=given.right, wrong=given.wrong,
     )  # fmt: skip
     embedder = KeptEmbedder(given.work / "vectors.sqlite")
-    base = Searched(work, f"{TOKENS}-{OVERLAP}", items, embedder)
+    base = Searched(work, items, embedder)
     print(f"# {base.store.counts()[1]} passages; constant {retriever_module.RRF_K}, {retriever_module.WEIGHTS}")
     found = base.found
     table = Table(items)
@@ -373,74 +289,16 @@ def main() -> None:
         lambda n: base.retriever.search(items[n].question, k=10, as_of=items[n].as_of),
     )
     if given.answers:
-        answers(f"{TOKENS} tokens", base, items)
+        answers(base, items)
     if given.tools:
         tools(table, base, embedder)
-    print("\nParts, against the fusion without a reranker:\n")
+    print("\nParts, against the fusion alone:\n")
     table = Table(items)
-    table.row("fusion alone (BM25 1, dense .66, constant 10, 3 of an article)", lambda n: order(found[n]))
-    for name, how in (
-        ("dense alone", {"bm25": 0.0}),
-        ("BM25 alone", {"dense": 0.0}),
-        ("dense weight .2", {"dense": 0.2}),
-        ("dense weight .5", {"dense": 0.5}),
-        ("dense weight .75", {"dense": 0.75}),
-        ("dense weight 1", {"dense": 1.0}),
-        ("constant 60 (the paper's)", {"constant": 60}),
-        ("constant 60, dense weight 1", {"constant": 60, "dense": 1.0}),
-        ("at most 1 passage of an article", {"per_article": 1}),
-        ("any number of an article", {"per_article": 10}),
-    ):
-        table.row(name, lambda n, how=how: order(found[n], **how))
-    for weight, days in ((0.1, 7), (0.3, 7), (0.3, 30), (1.0, 7)):
-        table.row(
-            f"day of asking as preference: weight {weight}, {days} days",
-            lambda n, weight=weight, days=days: order(found[n], boost=by_date(found[n], weight, days)),
-        )
-    for terms in (3, 6):
-        table.row(
-            f"query expansion: {terms} words of the first three hits, weight .33",
-            lambda n, terms=terms: order(found[n], more={"expanded": (0.33, expanded(base, found[n], terms))}),
-        )
-    reader = shipped_reader()
-    read: dict[int, dict[Row, float]] = {}
-
-    def reread_once(n: int) -> dict[Row, float]:
-        if n not in read:
-            read[n] = reread(found[n], reader)
-        return read[n]
-
-    for weight in (0.33, 0.66, 1.0, 2.0):
-        table.row(
-            f"our reader as reranker of {RERANKED}: weight {weight}",
-            lambda n, weight=weight: with_reader(found[n], reread_once(n), weight),
-        )
-    table.row("hits with 400 characters around them", lambda n: neighbours(base, order(found[n])))
-    if given.sizes is None:
-        return
-    for name, how in (
-        ("96 tokens, 24 shared", {"tokens": 96, "overlap": 24}),
-        ("128 tokens, 32 shared", {"tokens": 128, "overlap": 32}),
-        ("192 tokens, 48 shared", {"tokens": 192, "overlap": 48}),
-        ("without the title", {"text": lambda p: p.text}),
-        ("title and date", {"text": lambda p: f"{p.title} ({p.published})\n{p.text}"}),
-        ("64 tokens, 16 shared", {"tokens": 64, "overlap": 16}),
-    ):
-        if given.sizes and not any(word in name.split() for word in given.sizes):
-            continue
-        other = Searched(work, name.replace(" ", "-").replace(",", ""), items, embedder, **how)  # type: ignore[arg-type]
-        table.row(name, lambda n, other=other: order(other.found[n]))
-        if "tokens" in how:
-            for weight in (0.66, 1.0):
-                table.row(
-                    f"{name}, dense weight {weight}",
-                    lambda n, other=other, weight=weight: order(other.found[n], dense=weight),
-                )
-            table.row(
-                f"{name}, `Retriever.search`", lambda n, other=other: other.retriever.search(items[n].question, k=10)
-            )
-            if given.answers:
-                answers(name, other, items)
+    table.row("fusion alone", lambda n: order(found[n]))
+    table.row("dense alone", lambda n: order(found[n], bm25=0))
+    table.row("BM25 alone", lambda n: order(found[n], dense=0))
+    for weight in (0.33, 1.0):
+        table.row(f"dense weight {weight}", lambda n, weight=weight: order(found[n], dense=weight))
 
 
 if __name__ == "__main__":

@@ -331,8 +331,8 @@ class Hit:
 
     Attributes:
         rank: 1-based position in the result; citations show it as their number.
-        score: the fused score, higher is better; comparable within one search only.
-        scores: the components it was fused from, e.g. {"dense": cosine in [-1, 1], "dense_rank": 3,
+        score: see `Retriever.search`, higher is better; comparable within one search only.
+        scores: the components it comes from, e.g. {"dense": cosine in [-1, 1], "dense_rank": 3,
             "bm25": BM25 >= 0, "bm25_rank": 1}; a component that did not find the passage is absent.
         cosines: similarity of each of the passage's sentences to the query, in [-1, 1].
         readings: one for each of the passage's sentences once it was read for the query, else empty.

@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rag.errors import InputError
 from rag.evaluation.gold import read_gold
 from rag.evaluation.metrics import judged, recall_at
 from rag.indexing.build import build_index
+from rag.indexing.contract import StoredPassage
 from rag.resources import resource
+from rag.retrieval.ranking import FEATURES, Ranker, features
 from rag.retrieval.retriever import Retriever, fuse, search_words
 from rag.settings import Settings
-from rag.types import Article
+from rag.types import Article, ArticleMeta, Passage
 
 
 @pytest.fixture
@@ -53,12 +57,37 @@ def test_every_component_is_on_the_hit(small: Retriever) -> None:
     assert first.scores == {"dense": pytest.approx(1.0), "dense_rank": 1}
     assert second.scores["dense"] == pytest.approx(0.8)
     assert third.scores["dense"] == pytest.approx(0.0)
-    assert first.score == pytest.approx(0.66 / 11)
+    assert first.score > second.score > third.score > 0
+    assert first.score + second.score + third.score == pytest.approx(1)
     hit = small.search("c", k=1)[0]
     assert hit.passage.id == "z#0-5"
     assert set(hit.scores) == {"dense", "dense_rank", "bm25", "bm25_rank"}
     assert hit.scores["bm25"] > 0
-    assert hit.score == pytest.approx(0.66 / 11 + 1 / 11)
+
+
+def test_features_of_a_passage_by_hand() -> None:
+    day = date(2025, 10, 1)
+    near, far = ArticleMeta("x", "One", published=day), ArticleMeta("y", "Two")
+    none = np.zeros((0, 3), np.float32)
+    passages = {
+        4: StoredPassage(Passage(near, "a", 0, 1), "x", none),
+        7: StoredPassage(Passage(near, "b", 9, 10), "x", none),
+        2: StoredPassage(Passage(far, "c", 5, 6), "y", none),
+    }
+    # of cosines from .2 to .6, .5 lies at three quarters; a BM25 of 3 is half of the best
+    found = features(passages, {4: 0.5, 9: 0.6, 8: 0.2}, {7: 3.0, 5: 6.0}, {4: (0.3, 0.4), 7: (), 2: (0.6,)}, day)
+    assert [dict(zip(FEATURES, row, strict=True)) for row in found.round(6).tolist()] == [
+        {"dense": 0.75, "sentence": 0.5, "bm25": 0, "article_dense": 0.75, "article_bm25": 0.5, "lead": 1, "near": 1},
+        {"dense": 0, "sentence": 0, "bm25": 0.5, "article_dense": 0.75, "article_bm25": 0.5, "lead": 0, "near": 1},
+        {"dense": 0, "sentence": 1, "bm25": 0, "article_dense": 0, "article_bm25": 0, "lead": 0, "near": 0},
+    ]
+    assert not features(passages, {}, {}, {}, None)[:, [0, 1, 2, 3, 4, 6]].any()
+
+
+def test_shares_by_hand() -> None:
+    weights = (math.log(2), 0, 0, 0, 0, math.log(3), 0)
+    rows = np.eye(len(FEATURES))[[0, 5, 1]]
+    assert Ranker(weights).share(rows).tolist() == pytest.approx([2 / 6, 3 / 6, 1 / 6])
 
 
 @pytest.mark.parametrize(
@@ -103,20 +132,23 @@ def test_few_passages_of_one_article(settings: Settings, letters: Any) -> None:
         assert sorted(found) == ["x", "x", "y"]
 
 
-def test_reading_only_the_first_passages_changes_nothing(briefs: Settings, embedder: Any, monkeypatch: Any) -> None:
-    questions = ["Who mediated?", "When was the ceasefire signed?", "Where is Torkham?", "How many people died?"]
-    asked = [
-        {"query": question, "k": k, "as_of": day}
-        for question in questions
-        for k in (1, 5, 50)
-        for day in (None, "2025-10-20")
-    ]
-    with Retriever.open(settings=briefs, embedder=embedder) as retriever:
-        monkeypatch.setattr("rag.retrieval.retriever.CHUNK", 1_000)
-        whole = [retriever.search(**each) for each in asked]
-        for size in (1, 3):
-            monkeypatch.setattr("rag.retrieval.retriever.CHUNK", size)
-            assert [retriever.search(**each) for each in asked] == whole
+def test_passages_beyond_the_compared_follow_in_their_order(briefs: Settings, embedder: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("rag.retrieval.retriever.COMPARED", 5)
+    with Retriever.open(settings=replace(briefs, max_per_article=50), embedder=embedder) as retriever:
+        hits = retriever.search("Who mediated?", k=50)
+        fused = fuse(
+            {
+                name: [
+                    h.passage.id for h in sorted((h for h in hits if rank in h.scores), key=lambda h: h.scores[rank])
+                ]
+                for name, rank in (("dense", "dense_rank"), ("bm25", "bm25_rank"))
+            }
+        )
+        assert len(hits) > 10
+        assert sum(hit.score for hit in hits[:5]) == pytest.approx(1)
+        assert {hit.passage.id for hit in hits[:5]} == {id_ for id_, _ in fused[:5]}
+        assert [(hit.passage.id, hit.score) for hit in hits[5:]] == [(id_, 0) for id_, _ in fused[5:]]
+        assert retriever.search("Who mediated?", k=3) == hits[:3]
 
 
 def test_odd_questions_do_not_crash(small: Retriever) -> None:

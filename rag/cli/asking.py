@@ -106,7 +106,7 @@ def search(
             p = hit.passage
             scores = "  ".join(f"{name} {value:.3g}" for name, value in hit.scores.items())
             _say(f"{hit.rank}. {p.article.label}", bold=True)
-            _say(f"   {p.id}  fused {hit.score:.4f}  {scores}\n   {' '.join(p.text.split())}\n")
+            _say(f"   {p.id}  score {hit.score:.3f}  {scores}\n   {' '.join(p.text.split())}\n")
 
 
 @click.command()

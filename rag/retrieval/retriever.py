@@ -1,16 +1,16 @@
 """A question becomes ranked hits. Knows nothing about language models or answers.
 
 Dense search and BM25 each rank the passages that pass the filters; reciprocal rank fusion joins the two rankings
-(Cormack, Clarke and Büttcher, SIGIR 2009); a reranker reads the first of them, and its ranking is fused in too.
+(Cormack, Clarke and Büttcher, SIGIR 2009); the first of them are compared with each other (see ranking.py); a reranker,
+where one is named, reads the first of those, and its ranking is fused with theirs.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from threading import RLock
@@ -27,6 +27,7 @@ from rag.language.scripts import plain, terms
 from rag.language.words import STOP_WORDS, words
 from rag.models.embedder import Embedder, open_embedder
 from rag.models.rerank import Reranker, open_reranker
+from rag.retrieval.ranking import features, shipped_ranker
 from rag.settings import Settings
 from rag.types import Article, ArticleMeta, Hit, Query
 
@@ -37,16 +38,14 @@ if TYPE_CHECKING:
 #: The constant of reciprocal rank fusion (60 in the paper), and the weights of the rankings. Measured on the briefs'
 #: gold set and on RealTimeQA; eval/README.md has the tables.
 RRF_K = 10
-WEIGHTS = {"dense": 0.66, "bm25": 1.0, "reranker": 1.0}
-#: How many of the fused passages the reranker reads.
+WEIGHTS = {"dense": 0.66, "bm25": 1.0, "compared": 1.0, "reranker": 1.0}
+#: How many of the fused passages are compared; eval/README.md has the table. More are read, as many at a time, where
+#: these are not enough.
+COMPARED = 24
+#: How many of them the reranker reads.
 RERANKED = 20
-#: Preference for articles published near the day of the question: a passage's score grows by at most NEAR_WEIGHT, less
-#: with each NEAR_DAYS between (exponentially).
-NEAR_WEIGHT, NEAR_DAYS = 0.3, 30
 #: How deep each ranking is read.
 DEPTH = 100
-#: Passages read from disk at a time, best first, until those to show are known.
-CHUNK = 24
 
 
 class Searcher(Protocol):
@@ -140,15 +139,17 @@ class Retriever:
             k: most hits (1 and up), default from the settings.
             source: only articles of this source, or of these, by name without regard to case or by host.
             since, until: only articles published in this span, ends included, as dates or YYYY-MM-DD.
-            as_of: the day on which the question is asked; articles published near it are preferred, none is left out.
+            as_of: the day on which the question is asked; articles published near it are preferred.
             undated: whether articles without a day pass a filter by date.
             articles: ids of the only articles to search; None for all.
             vector: the query's embedding, shape (dimension,), where the caller has it already.
 
         Returns:
-            Hits, best first. `scores` has "dense" (cosine in [-1, 1]) and "dense_rank", "bm25" (0 and up) and
-            "bm25_rank", and, with a reranker, its score as "reranker" and "reranker_rank", each only where that ranking
-            holds the passage. `cosines` are the sentences' similarities to the query.
+            Hits, best first. A hit's `score` is the probability, in [0, 1], that of the passages compared it is the one
+            sought, 0 for one that was not compared; with a reranker, the fused score of both. `scores` has "dense"
+            (cosine in [-1, 1]) and "dense_rank", "bm25" (0 and up) and "bm25_rank", and, with a reranker, its score as
+            "reranker" and "reranker_rank", each only where that ranking holds the passage. `cosines` are the sentences'
+            similarities to the query.
 
         Raises:
             InputError: an empty question, a bad date or span, an unknown source, or k below 1.
@@ -167,22 +168,13 @@ class Retriever:
         if vector is None:
             vector = self.embedder.encode([query.text], kind="query")[0]
         with self._lock, self._store.snapshot():
-            filters = self._filters(query)
-            rankings = {
-                "dense": self._store.search_vectors(vector, DEPTH, filters),
-                "bm25": self._store.search_text(search_words(query.text), DEPTH, filters),
-            }
-            fused = fuse({name: [row for row, _ in found] for name, found in rankings.items()})
-            passages, chosen = self._first(fused, query)
+            compared = self._compare(query, vector)
+            ranked, chosen, passages = self._first(compared, query)
             also = self._store.repeats_of({stored.group for stored in passages.values()})
+        rankings = dict(compared.rankings)
         if self.reranker:
-            first_rows = [row for row, _ in fused[:RERANKED]]
-            read = self.reranker.score(query.text, [passages[row].passage for row in first_rows])
-            # Of equal scores, the one that was first stays first.
-            ranked = sorted(zip(first_rows, read, strict=True), key=lambda pair: -pair[1])
-            rankings["reranker"] = ranked
-            fused = fuse({name: [row for row, _ in found] for name, found in rankings.items()})
-            chosen = self._chosen(fused, passages, query)
+            rankings["reranker"], ranked = self._reread(self.reranker, query, ranked, passages)
+            chosen = _choose(ranked, passages, query.k, self.settings.max_per_article)
         components = {
             name: {row: (rank, score) for rank, (row, score) in enumerate(found, 1)} for name, found in rankings.items()
         }
@@ -193,27 +185,49 @@ class Retriever:
             for name, ranks in components.items():
                 if row in ranks:
                     scores[name], scores[f"{name}_rank"] = ranks[row][1], ranks[row][0]
-            cosines = tuple(map(float, stored.vectors @ vector)) if stored.vectors.shape[1] == len(vector) else ()
+            cosines = compared.cosines.get(row) or _cosines(stored, vector)
             copies = tuple(meta for meta in also.get(stored.group, ()) if meta.id != stored.passage.article.id)
             hits.append(Hit(stored.passage, score, rank, scores, cosines, also=copies))
         return hits
 
-    def _first(self, fused: Ranking, query: Query) -> tuple[dict[int, StoredPassage], Ranking]:
-        """The passages to show, with as many read from disk as it takes to know them; all, where a reranker follows."""
-        passages: dict[int, StoredPassage] = {}
-        chosen: Ranking = []
-        for at in range(0, len(fused), CHUNK):
-            passages |= self._store.passages([row for row, _ in fused[at : at + CHUNK]])
-            chosen = self._chosen(fused[: at + CHUNK], passages, query)
-            best_left = fused[at + CHUNK][1] * (1 + NEAR_WEIGHT) if at + CHUNK < len(fused) else 0.0
-            if self.reranker is None and len(chosen) == query.k and chosen[-1][1] >= best_left:
-                break
-        return passages, chosen
+    def _compare(self, query: Query, vector: NDArray[np.float32]) -> Compared:
+        """The first of the fused passages with what is known of them; the others in their order."""
+        filters = self._filters(query)
+        rankings = {
+            "dense": self._store.search_vectors(vector, DEPTH, filters),
+            "bm25": self._store.search_text(search_words(query.text), DEPTH, filters),
+        }
+        fused = [row for row, _ in fuse({name: [row for row, _ in found] for name, found in rankings.items()})]
+        read = self._store.passages(fused[:COMPARED])
+        passages = {row: read[row] for row in fused[:COMPARED]}
+        cosines = {row: _cosines(stored, vector) for row, stored in passages.items()}
+        known = features(passages, dict(rankings["dense"]), dict(rankings["bm25"]), cosines, query.as_of)
+        return Compared(rankings, passages, cosines, known, fused[COMPARED:])
 
-    def _chosen(self, fused: Ranking, passages: Mapping[int, StoredPassage], query: Query) -> Ranking:
-        if query.as_of:
-            fused = _prefer_near(fused, passages, query.as_of)
-        return _choose(fused, passages, query.k, self.settings.max_per_article)
+    def _first(self, compared: Compared, query: Query) -> tuple[Ranking, Ranking, dict[int, StoredPassage]]:
+        """All that was read, ranked; of it what to show; and the passages: as many as it takes to have enough."""
+        passages = dict(compared.passages)
+        shares = shipped_ranker().share(compared.known).tolist() if passages else []
+        # Of equal scores, the one that was first stays first.
+        ranked = sorted(zip(passages, shares, strict=True), key=lambda pair: -pair[1])
+        chosen = _choose(ranked, passages, query.k, self.settings.max_per_article)
+        for at in range(0, len(compared.others), COMPARED):
+            if len(chosen) == query.k:
+                break
+            more = compared.others[at : at + COMPARED]
+            passages |= self._store.passages(more)
+            ranked += [(row, 0.0) for row in more]
+            chosen = _choose(ranked, passages, query.k, self.settings.max_per_article)
+        return ranked, chosen, passages
+
+    def _reread(
+        self, reranker: Reranker, query: Query, ranked: Ranking, passages: Mapping[int, StoredPassage]
+    ) -> tuple[Ranking, Ranking]:
+        """The reranker's ranking of the first passages, and its fusion with theirs."""
+        first = [row for row, _ in ranked[:RERANKED]]
+        read = reranker.score(query.text, [passages[row].passage for row in first])
+        reread = sorted(zip(first, read, strict=True), key=lambda pair: -pair[1])
+        return reread, fuse({"compared": [row for row, _ in ranked], "reranker": [row for row, _ in reread]})
 
     def article(self, article_id: str) -> Article:
         """The whole article.
@@ -357,9 +371,27 @@ Ranking: TypeAlias = "list[tuple[int, float]]"
 """Passage rows with their scores, best first."""
 
 
-def _prefer_near(fused: Ranking, passages: Mapping[int, StoredPassage], day: date) -> Ranking:
-    nearness = {row: _nearness(day, passages[row].passage.article.published) for row, _ in fused}
-    return sorted(((row, score * nearness[row]) for row, score in fused), key=lambda pair: -pair[1])
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The first passages of a search before they are ranked.
+
+    Attributes:
+        rankings: what each search found, by its name.
+        passages: the first, by row, in the order of their fusion.
+        cosines: similarity of each of their sentences to the query.
+        known: their `ranking.features`.
+        others: rows that were found too, in the order of their fusion.
+    """
+
+    rankings: Mapping[str, Ranking]
+    passages: Mapping[int, StoredPassage]
+    cosines: Mapping[int, tuple[float, ...]]
+    known: NDArray[np.float64]
+    others: Sequence[int]
+
+
+def _cosines(stored: StoredPassage, vector: NDArray[np.float32]) -> tuple[float, ...]:
+    return tuple((stored.vectors @ vector).tolist()) if stored.vectors.shape[1] == len(vector) else ()
 
 
 def _choose(fused: Ranking, passages: Mapping[int, StoredPassage], k: int, most: int) -> Ranking:
@@ -377,13 +409,6 @@ def _choose(fused: Ranking, passages: Mapping[int, StoredPassage], k: int, most:
         if len(chosen) == k:
             break
     return chosen
-
-
-def _nearness(asked: date, published: date | None) -> float:
-    """A factor from 1 (long before, after, or undated) to 1 + NEAR_WEIGHT (the same day)."""
-    if published is None:
-        return 1.0
-    return 1.0 + NEAR_WEIGHT * math.exp(-abs((asked - published).days) / NEAR_DAYS)
 
 
 def search_words(question: str) -> list[str]:
