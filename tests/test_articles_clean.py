@@ -272,3 +272,16 @@ def test_half_characters_are_replaced_and_joiners_stay() -> None:
 def test_answers_and_facts_are_no_headings() -> None:
     text = "Q: How long?\n\nA: Eleven weeks\n\nQ: Who pays?\n\nA: The harbour fund\n\nLength: 212 km"
     assert roles(clean(f"{LEDE}\n\n{text}\n\n{MORE}", TITLE)) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("市议会投票\n2025年11月21日\n\n塔恩市议会周二投票决定为桥梁拨款三百万。", "市议会投票"),
+        ("Water\n\nSource: River Tolm\n\nLength: 212 km\n\nThe old quay must be closed in spring.", "Water"),
+    ],
+)
+def test_a_short_first_line_is_the_title_and_no_more(text: str, title: str) -> None:
+    from rag.articles.assemble import make_article
+
+    assert make_article(clean(text), "/a", "a", meta={}).title == title

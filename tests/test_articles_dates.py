@@ -95,3 +95,15 @@ def test_a_day_in_figures_of_a_text_is_settled_by_its_language() -> None:
     english = "Published: 03/04/2026\n\nThe harbour master said on Tuesday that the old quay must be closed."
     assert text_day(english)[0] is None
     assert text_day(english, "en-US")[0] == date(2026, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [
+        ("Updated: 15/04/2026", date(2026, 4, 3)),
+        ("Updated: 04/15/2026", date(2026, 3, 4)),
+        ("Updated: 05/04/2026", None),
+    ],
+)
+def test_the_way_a_text_writes_its_other_days_settles_one(other: str, found: date | None) -> None:
+    assert text_day(f"Published: 03/04/2026\n\n{other}\n\nThe council of Tarn met.")[0] == found

@@ -176,8 +176,10 @@ def lay_out(lines: Iterable[Line]) -> tuple[str, tuple[Span, ...]]:
 
 
 def first_sentence(text: str, limit: int = 90) -> str:
-    """A title made of a text's first sentence, cut at a word, at most `limit` characters."""
-    sentence = re.split(r"(?<=[.!?。！？])\s*(?=\s|[^\x00-\x7f])", " ".join(text[: 4 * limit].split()), maxsplit=1)[0]
+    """A title made of the first sentence of a text's first line with words, cut at a word, at most `limit`
+    characters."""
+    line = next((line for line in text[: 4 * limit].split("\n") if any(map(str.isalpha, line))), text[: 4 * limit])
+    sentence = re.split(r"(?<=[.!?。！？])\s*(?=\s|[^\x00-\x7f])", " ".join(line.split()), maxsplit=1)[0]
     if len(sentence) <= limit:
         return sentence
     return sentence[: limit - 1].rsplit(" ", 1)[0].rstrip(",;:") + "…"
@@ -202,7 +204,7 @@ def _unwrap(text: str) -> str:
 
 def _looks_like_title(line: str) -> bool:
     return (
-        8 <= len(line) <= 160
+        8 <= len(line) + len(_WIDE.findall(line)) <= 160  # characters of scripts without spaces say more
         and not SENTENCE_END.search(line)
         and not _header_of(line)
         and not _BULLET.match(line)

@@ -209,12 +209,22 @@ def text_day(text: str, language: str = "") -> tuple[date | None, str, str]:
         found, why = day(written, language=language)
         if why:
             # "en" leaves open what its outlets write both ways.
-            told = language or language_of(text, "en")
+            told = language or _order_in(text[:20_000]) or language_of(text, "en")
             found, why = day(written, language=told, others=named_days(text[:20_000]))
         if found:
             return found, "dateline" if place else "text", ""
         open_ = open_ or why
     return None, "", open_
+
+
+def _order_in(text: str) -> str:
+    """The tag of a language that writes days as a text does: "en-GB" where one can only be day first, as 25/03/2026,
+    "en-US" for 03/25/2026, "" where none or both stand."""
+    found = [(int(m[1]), int(m[3])) for m in _DAY_OR_MONTH_FIRST.finditer(text) if m[2] != "."]
+    orders = {
+        "en-GB" if first > 12 else "en-US" for first, second in found if first > 12 >= second or second > 12 >= first
+    }
+    return orders.pop() if len(orders) == 1 else ""
 
 
 _DATELINE = re.compile(r"^(?P<head>[^\n—–]{6,90}?)(?:\s*\([^()\n]{2,40}\))?\s*(?:[—–]|--|\s-\s|-\s)\s*(?=\S)")
