@@ -319,6 +319,14 @@ def test_pages_that_are_no_article_are_refused_with_the_next_step(body: str, sai
     assert raised.value.hint
 
 
+def test_a_further_post_below_is_no_part_of_the_article() -> None:
+    below = "The ferry to Orrin stops for a month while its engine is mended, the company told the town on Friday."
+    mine = f"<article><h1>{TITLE}</h1>{paragraphs()}</article>"
+    posts = extract(page(f"{mine}<article><h2>Ferry stops</h2><p>{below}</p></article>"))
+    assert below not in posts.cleaned.text
+    assert below in extract(page(f"{mine}<article><p>{below}</p></article>")).cleaned.text  # after a break
+
+
 def test_an_article_about_such_pages_is_an_article() -> None:
     told = "Cookies need the consent of readers, say the partners of the privacy office in a paper on personal data."
     assert told in article(paragraphs([told, *PROSE])).cleaned.text

@@ -191,3 +191,33 @@ def test_forms_of_one_address() -> None:
 def test_alike() -> None:
     assert alike(TWELVE, THIRTY)
     assert not alike(TWELVE, OTHER)
+
+
+@pytest.mark.parametrize("first", ["inner", "outer"])
+def test_a_file_has_one_id_by_whatever_folder_it_is_reached(
+    settings: Settings, letters: Any, tmp_path: Path, first: str
+) -> None:
+    outer, inner = tmp_path / "in", tmp_path / "in" / "march"
+    record(inner / "hall.jsonl", body=TWELVE)
+    (inner / "choir.txt").write_text(OTHER)
+    one, other = (inner, outer) if first == "inner" else (outer, inner)
+    before = index(settings, letters, one).added
+    report = index(settings, letters, other, prune=True)
+    assert (report.added, report.unchanged, report.pruned) == ((), before, ())
+    (inner / "choir.txt").write_text(OTHER.replace("nine", "ten"))
+    report = index(settings, letters, other)
+    assert len(report.replaced) == 1
+    assert len(shown(settings)) == 2
+
+
+def test_files_of_one_name_in_two_folders_keep_their_ids_in_the_folder_around(
+    settings: Settings, letters: Any, tmp_path: Path
+) -> None:
+    for name, text in (("a", TWELVE), ("b", OTHER)):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "hall.txt").write_text(text)
+        index(settings, letters, tmp_path / "in" / name)
+    before = shown(settings)
+    assert sorted(before.values()) == sorted([TWELVE, OTHER])
+    report = index(settings, letters, tmp_path / "in")
+    assert (report.added, shown(settings)) == ((), before)

@@ -43,6 +43,7 @@ class Block:
         strong: share of its characters that are bold, in [0, 1].
         times: values of the `datetime` attributes in it.
         group: tells the element around its own apart from others on the page.
+        post: tells the outermost <article> around it apart from others; 0 outside of any.
     """
 
     text: str
@@ -54,6 +55,7 @@ class Block:
     strong: float = 0.0
     times: list[str] = field(default_factory=list)
     group: int = 0
+    post: int = 0
 
     @property
     def inside(self) -> set[str]:
@@ -113,6 +115,7 @@ class _Place:
     linked: bool = False
     strong: bool = False
     groups: tuple[int, int] = (0, 0)
+    post: int = 0
 
 
 def _walk(element: Any, place: _Place, buffer: _Buffer, found: list[Block]) -> None:
@@ -136,7 +139,9 @@ def _walk(element: Any, place: _Place, buffer: _Buffer, found: list[Block]) -> N
         if tag in _BLOCK:
             _flush(buffer, where, found)
             if tag == "table" and (rows := table_rows(node)):
-                found += [Block(row, "row", "tr", here.path, here.names, group=here.groups[1]) for row in rows]
+                found += [
+                    Block(row, "row", "tr", here.path, here.names, group=here.groups[1], post=here.post) for row in rows
+                ]
                 continue
             stack.append(("close", None, here))
         if tag == "time" and node.get("datetime"):
@@ -167,6 +172,7 @@ def _inside(node: Any, tag: str, where: _Place) -> _Place:
         where.linked or tag == "a",
         where.strong or tag in {"b", "strong"},
         (where.groups[1], id(node)) if block else where.groups,
+        where.post or (id(node) if tag == "article" else 0),
     )
 
 
@@ -195,6 +201,7 @@ def _flush(buffer: _Buffer, where: _Place, found: list[Block]) -> None:
                         min(1.0, buffer.strong / size),
                         buffer.times,
                         where.groups[0],
+                        where.post,
                     )
                 )
                 buffer.times = []

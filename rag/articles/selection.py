@@ -25,7 +25,7 @@ _SHARE = 0.3
 _WORDS = 8
 _LINKED = 0.9
 _MOST_HEADS = 20
-RULES = ("tail", "quotes", "tables", "links", "headline", "repeats")
+RULES = ("tail", "further", "quotes", "tables", "links", "headline", "repeats")
 
 
 class _Output:
@@ -83,7 +83,7 @@ def article_blocks(
     found = careful if 2 * _sum(sizes, careful) > _sum(sizes, plain) else plain
     kept = list(found)
     if "tail" not in without:
-        _take_tail(blocks, sizes, found, kept)
+        _take_tail(blocks, sizes, found, kept, set() if "further" in without else _further(blocks, found))
     if "quotes" not in without:
         _take_quotes(blocks, sizes, found, kept)
     if "tables" not in without:
@@ -103,7 +103,18 @@ def _sum(sizes: list[int], kept: list[bool]) -> int:
     return sum(size for size, is_kept in zip(sizes, kept, strict=True) if is_kept)
 
 
-def _take_tail(blocks: Sequence[Block], sizes: list[int], found: list[bool], kept: list[bool]) -> None:
+def _further(blocks: Sequence[Block], found: list[bool]) -> set[int]:
+    """The <article>s below the article that begin with a headline of their own."""
+    mine = {block.post for block, is_found in zip(blocks, found, strict=True) if is_found}
+    begins: dict[int, Block] = {}
+    for block in blocks:
+        begins.setdefault(block.post, block)
+    return {post for post, block in begins.items() if post and post not in mine and block.role == "heading"}
+
+
+def _take_tail(
+    blocks: Sequence[Block], sizes: list[int], found: list[bool], kept: list[bool], further: Collection[int]
+) -> None:
     """Paragraphs that stand in the same elements of the same classes as much of the article's are the article's."""
     at: Counter[tuple[str, ...]] = Counter()
     for block, size, is_found in zip(blocks, sizes, found, strict=True):
@@ -111,7 +122,7 @@ def _take_tail(blocks: Sequence[Block], sizes: list[int], found: list[bool], kep
     total = _sum(sizes, found)
     for n, block in enumerate(blocks):
         prose = sizes[n] >= _WORDS and block.linked < _SHARE and SENTENCE_END.search(block.text)
-        if prose and total and at[block.path] >= _SHARE * total:
+        if prose and block.post not in further and total and at[block.path] >= _SHARE * total:
             kept[n] = True
 
 

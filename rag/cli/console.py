@@ -105,7 +105,7 @@ def table(value: object, skip: set[str]) -> str:
 
 def _flat(item: object) -> str:
     if isinstance(item, dict):
-        return ", ".join(f"{key}: {value}" for key, value in item.items()) or "none"
+        return ", ".join(f"{key or 'none named'}: {value}" for key, value in item.items()) or "none"
     if isinstance(item, Sequence) and not isinstance(item, str):
         return ", ".join(map(_flat, item)) or "none"
     return "unknown" if item is None else str(item)

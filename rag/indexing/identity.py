@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -80,6 +81,8 @@ class Identity:
         there = (self._at_page(key) or self._at.get(key, "")) if key else ""
         if there and there != article.id and there in self._known and self._is_version(article, there):
             article = replace(article, id=there)
+        elif article.id not in self._known:
+            article = replace(article, id=self._of_same_file(article) or article.id)
         elif (known := self._known.get(article.id)) and known[0] != article.content_hash:
             uploaded = article.origin.startswith(UPLOAD)  # whose name says nothing about where it lay
             if known[1] != article.origin or uploaded:
@@ -99,6 +102,16 @@ class Identity:
             versions = (id_ for id_ in siblings if (old := self._stored(id_)) and alike(old.text, article.text))
             own = next(versions, own)
         return replace(article, id=own)
+
+    def _of_same_file(self, article: Article) -> str:
+        """The id that the same file has since it was read as part of a folder around the given one, or of one in it."""
+        if article.origin.startswith(UPLOAD) or not _is_named_after_file(article):
+            return ""
+        number = re.search(r":\d+$", article.id)
+        parts = Path(article.origin).with_suffix("").parts[1:]
+        tails = ("/".join(parts[n:]) + (number[0] if number else "") for n in range(len(parts)))
+        ids = (id_ for tail in tails for id_ in (tail, f"{tail}~{_short(article.origin)}"))
+        return next((id_ for id_ in ids if (known := self._known.get(id_)) and known[1] == article.origin), "")
 
     def _is_version(self, article: Article, there: str) -> bool:
         """One address from two places is one article; in one feed it may be the entries of a live blog."""
