@@ -392,8 +392,18 @@ def test_a_live_blog_is_its_posts_with_their_times_the_newest_first() -> None:
 
 def test_a_live_blog_without_data_keeps_the_times() -> None:
     body = "".join(f"<section><p>{at}</p><p>{text} {PROSE[0]}{at}</p></section>" for at, text in POSTS)
+    cleaned = article(body).cleaned
+    assert all(f"{at}: {said}" in cleaned.text for at, said in POSTS)
+    assert f"A live blog of {len(POSTS)} entries, each with its time, in the order of the page." in cleaned.notes
+
+
+def test_the_headings_of_a_live_blog_stay() -> None:
+    body = "".join(
+        f"<div><time>{at}</time><h3>Water at {n} m</h3><p>{text} {PROSE[0]}{at}</p></div>"
+        for n, (at, text) in enumerate(POSTS, 7)
+    )
     text = article(body).cleaned.text
-    assert all(f"{at}: {said}" in text for at, said in POSTS)
+    assert all(f"{at}: Water at {n} m" in text for n, (at, _) in enumerate(POSTS, 7))
 
 
 @settings(max_examples=150, deadline=None)

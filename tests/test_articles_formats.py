@@ -642,6 +642,11 @@ def test_archives(tmp_path: Path) -> None:
     assert one(packed_page).id == "r"
 
 
+def test_two_kinds_of_one_name_in_an_archive_are_two_articles(tmp_path: Path) -> None:
+    path = packed(tmp_path / "a.zip", {"in/a.txt": LEDE, "in/a.md": MORE, "in/b.txt": LEDE})
+    assert [item.id for item in load([path]) if isinstance(item, Article)] == ["a/in/a.md", "a/in/a.txt", "a/in/b"]
+
+
 def test_what_an_archive_holds_and_is_passed_over_is_counted_by_kind(tmp_path: Path) -> None:
     names = ("in/a.txt", "b.jpg", "in/c.JPG", "d.odt", "README.md", ".hidden/e.txt", "__MACOSX/a.txt", "LICENCE")
     path = packed(tmp_path / "a.zip", {**dict.fromkeys(names, LEDE), "empty/": ""})

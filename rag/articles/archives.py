@@ -43,6 +43,7 @@ def read_zip(source: Source) -> Iterator[Entry | Refusal | Note]:
         raise ArticleError(f"The archive holds no file of a kind that is read{held}.", READ)
     if passed:
         yield Note(source.origin, f"Passed over in {source.origin}: {counted(passed)}.")
+    stems = Counter(_stem(member) for member in members)
     left = MOST_UNPACKED * source.max_bytes
     for number, member in enumerate(members):
         where = f"{source.origin}:{member.filename}"
@@ -64,9 +65,14 @@ def read_zip(source: Source) -> Iterator[Entry | Refusal | Note]:
         if left < 0:
             limit = f"{MOST_UNPACKED * source.max_bytes / 1e6:.0f} MB"
             raise ArticleError(f"The archive unpacks to more than {limit}.", "Unpack it and index the folder.")
-        path = PurePosixPath(member.filename)
-        for found in _member(source, data, where, str(path.with_suffix("")).lstrip("/"), path.suffix.lower()):
+        stem = _stem(member)
+        name = stem if stems[stem] == 1 else member.filename.lstrip("/")  # a.txt and a.docx are two articles
+        for found in _member(source, data, where, name, suffix_of(member.filename)):
             yield replace(found, at=number / len(members)) if isinstance(found, Entry) else found
+
+
+def _stem(member: zipfile.ZipInfo) -> str:
+    return str(PurePosixPath(member.filename).with_suffix("")).lstrip("/")
 
 
 def _member(source: Source, data: bytes, where: str, name: str, kind: str) -> Iterator[Entry | Refusal | Note]:

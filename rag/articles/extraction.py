@@ -110,7 +110,7 @@ def extract(html: bytes | str, url: str | None = None) -> Extracted:
         precise, default = outputs(lambda: copy.deepcopy(tree), url)
         kept = article_blocks(found, precise, default, page.headlines)
         kept = [is_kept and n not in walled for n, is_kept in enumerate(kept)]
-        lines = _lines(found, kept)
+        lines = _lines(found, kept, notes)
         lines = _from_data(page, lines, notes) or _whatever(tree)
     _refuse_what_is_none(page, found, kept, lines, raw)
     if _is_cut(page, kept, walled, lines):
@@ -152,17 +152,19 @@ def _extracted(
     return Extracted(cleaned, page.canonical, page.language)
 
 
-def _lines(found: Sequence[Block], kept: Sequence[bool]) -> list[Line]:
+def _lines(found: Sequence[Block], kept: Sequence[bool], notes: list[str]) -> list[Line]:
     """The blocks that are kept as lines; the times of a live blog's posts stand before what they date."""
     times = {n for n, block in enumerate(found) if _TIME.match(block.text)}
     dated = [n for n in times if any(kept[n + 1 : n + 3])]
     live = len(dated) >= 3
+    if live:
+        notes.append(f"A live blog of {len(dated)} entries, each with its time, in the order of the page.")
     lines: list[Line] = []
     waiting = ""
     for n, block in enumerate(found):
         if live and n in times:
             waiting = block.text
-        elif kept[n]:
+        elif kept[n] or (waiting and block.role == "heading"):
             text = f"{waiting}: {block.text}" if waiting else block.text
             lines.append(Line(text, None if waiting else block.role))
             waiting = ""

@@ -183,7 +183,8 @@ def _notes(total: int, pages: list[_Page], empty: list[int], recognised: list[in
             )
         notes.append(f"{len(missing)} of {total} pages hold no text ({_ranges(missing)}).{install}")
     if recognised:
-        notes.append(f"Read by text recognition: page {_ranges(recognised)}; it may misread.")
+        counted = "page" if len(recognised) == 1 else "pages"
+        notes.append(f"Read by text recognition: {counted} {_ranges(recognised)}; it may misread.")
     if failed:
         if len(failed) == len(pages):
             raise ArticleError("The PDF is broken: none of its pages can be read.", "Save it again in a viewer.")
