@@ -43,6 +43,13 @@ def shown(settings: Settings) -> dict[str, str]:
         return {row.id: store.article(row.id).text for row in store.article_rows()}  # type: ignore[union-attr]
 
 
+def test_articles_that_a_program_made_need_no_origin(settings: Settings, letters: Any) -> None:
+    made = [Article("one", "T", TWELVE), Article("two", "T", OTHER)]
+    assert len(build_index(made, settings, embedder=letters).added) == 2
+    build_index([Article("one", "T", THIRTY)], settings, embedder=letters)
+    assert shown(settings) == {"one": THIRTY, "two": OTHER}
+
+
 def test_what_was_unchanged_and_is_corrected_in_the_same_run_was_replaced(
     settings: Settings, letters: Any, tmp_path: Path
 ) -> None:

@@ -144,7 +144,7 @@ def is_older(article: Article, old: Article) -> bool:
 def _is_named_after_file(article: Article) -> bool:
     """Whether the id is no more than the name of the file, with a number where it holds several articles."""
     origin = article.origin.removeprefix(UPLOAD)
-    if "://" in origin:
+    if not origin or "://" in origin:
         return False
     name = article.id.partition("~")[0]
     stem, _, number = name.rpartition(":")
