@@ -228,3 +228,8 @@ def test_files_of_one_name_in_two_folders_keep_their_ids_in_the_folder_around(
     assert sorted(before.values()) == sorted([TWELVE, OTHER])
     report = index(settings, letters, tmp_path / "in")
     assert (report.added, shown(settings)) == ((), before)
+
+
+def test_an_article_that_came_from_no_file_is_taken(settings: Settings, letters: Any) -> None:
+    build_index([Article("hall", "Hall", TWELVE), Article("hall", "Hall", OTHER)], settings, embedder=letters)
+    assert "hall" in shown(settings)
