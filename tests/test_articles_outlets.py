@@ -86,3 +86,15 @@ def test_an_outlet_is_found_by_its_name_in_any_case_or_its_host() -> None:
         assert same_outlet(asked, "Halden Mail", "https://www.haldenmail.example/a")
     assert not same_outlet("Orrin", "Halden Mail", "https://haldenmail.example/a")
     assert not same_outlet("", "", None)
+
+
+def test_an_outlet_is_one_with_its_article_and_without() -> None:
+    outlets = Outlets(
+        [("The Halden Mail", "https://haldenmail.example/1"), ("The Halden Mail", "https://haldenmail.example/2")]
+    )
+    for source in ("HALDEN MAIL", "Halden Mail", "", "haldenmail.example"):
+        one = Article("a", "T", "text", source=source, url="https://haldenmail.example/3")
+        assert outlets.named(one).source == "The Halden Mail"
+    assert same_outlet("halden mail", "The Halden Mail", None)
+    assert same_outlet("The Halden Mail", "Halden Mail", None)
+    assert not same_outlet("the", "The Halden Mail", None)

@@ -158,6 +158,11 @@ def _sentences(draw: random.Random, count: int) -> str:
     return " ".join(one)
 
 
+def _written(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
 def _started(settings: Settings, given: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "rag.cli", "index", str(given)]
     env = {**os.environ, "DATELINE_INDEX_DIR": str(settings.index_dir), "DATELINE_CACHE_DIR": str(settings.cache_dir)}
@@ -209,6 +214,8 @@ def test_the_command_goes_on_with_a_long_text(settings: Settings, tmp_path: Path
     assert kept >= len(shown) - 2
     before = {path.name: path.stat().st_mtime_ns for path in (settings.index_dir / "unfinished").glob("*.npz")}
     again = _killed_at(_started(settings, text), b"embedding", 70)
+    process = _started(settings, _written(tmp_path / "other.txt", "The ferry of Orrin sails again."))
+    assert process.wait() == 0
     after = {path.name: path.stat().st_mtime_ns for path in (settings.index_dir / "unfinished").glob("*.npz")}
     assert again
     assert before.items() <= after.items(), "a stretch that was kept was embedded anew"

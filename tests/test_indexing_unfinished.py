@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -53,6 +55,17 @@ def test_a_killed_run_goes_on_where_it_was(settings: Settings, letters: Any) -> 
     fresh = replace(settings, index_dir=settings.index_dir.with_name("fresh"))
     build_index([LONG], fresh, embedder=letters)
     assert _vectors(settings) == _vectors(fresh)
+
+
+def test_another_run_leaves_what_was_kept_unless_it_is_old(settings: Settings, letters: Any) -> None:
+    folder = settings.index_dir / "unfinished"
+    folder.mkdir(parents=True)
+    for name, days in (("young", 1), ("old", 9)):
+        (folder / f"{name}.npz").write_bytes(b"")
+        when = time.time() - days * 24 * 3600
+        os.utime(folder / f"{name}.npz", (when, when))
+    build_index([LONG], settings, embedder=letters)
+    assert [path.name for path in folder.iterdir()] == ["young.npz"]
 
 
 def test_stretches_are_the_whole_text_each_known_by_itself() -> None:

@@ -111,15 +111,20 @@ class Outlets:
         """
         host = host_of(article.url or "")
         name, times = next(iter(self._names[host].most_common(1)), ("", 0)) if host in self._names else ("", 0)
-        same = not article.source or key(article.source) in {key(host), key(name)}
+        same = not article.source or _bare(article.source) in {_bare(host), _bare(name)}
         return replace(article, source=name) if times >= self._least and same else article
+
+
+def _bare(name: str) -> str:
+    """An outlet's name as it is compared: "The Tarn Times", "TARN TIMES" and "tarntimes" are one."""
+    return key(name).removeprefix("the ").replace(" ", "")
 
 
 def same_outlet(asked: str, source: str, url: str | None) -> bool:
     """Whether what a person typed names an article's outlet, by its name without case or by its host."""
     wanted = asked.strip()
     host = host_of(url or "")
-    named = key(wanted).replace(" ", "")
-    if named in {key(source).replace(" ", ""), key(host).replace(" ", "")}:
+    named = _bare(wanted)
+    if named in {_bare(source), _bare(host)}:
         return bool(named)
     return bool(host) and host_of(wanted) == host

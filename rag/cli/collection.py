@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,7 +59,7 @@ def index(
     if not given or not all(each.strip() for each in given):
         raise InputError("Nothing to index was given.", "Name files, folders or URLs, or use: rag index --sample")
     notes: list[str] = []
-    with ProgressBar() as bar:
+    with _interruptible(), ProgressBar() as bar:
         report = build_index(
             load(
                 given,
@@ -77,6 +79,16 @@ def index(
         _say(line)
     if report.refusals:
         sys.exit(1)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C ends with a word about what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _say("\nInterrupted. What is saved stays; the same command goes on where it was.", err=True)
+        sys.exit(130)
 
 
 def _copy(source: Path, settings: Settings, *, anew: bool) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
+import time
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+#: Seconds after which a piece that no run asked for is deleted: a week.
+_KEPT = 7 * 24 * 3600
+
+
 class Unfinished:
     """The pieces in a folder, which need not exist.
 
@@ -32,6 +37,7 @@ class Unfinished:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._used: set[Path] = set()
 
     def encoded(
         self, embedder: Embedder, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
@@ -39,6 +45,7 @@ class Unfinished:
         """As `Embedder.encode_spans`; read from disk where an earlier run came that far."""
         digest = hashlib.sha256(json.dumps([embedder.name, texts, spans]).encode("utf-8", "surrogatepass")).hexdigest()
         path = self._folder / f"{digest}.npz"
+        self._used.add(path)
         try:
             with np.load(path) as kept:
                 rows, flat = kept["rows"], kept["parts"]
@@ -62,5 +69,9 @@ class Unfinished:
             return
 
     def clear(self) -> None:
-        """Delete all pieces."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Delete the pieces that were asked for, which are in the index now, and old ones; other articles' stay."""
+        with suppress(OSError):  # there is none, or another reader's
+            for path in self._folder.iterdir():
+                if path in self._used or path.stat().st_mtime < time.time() - _KEPT:
+                    path.unlink()
+            self._folder.rmdir()
