@@ -64,3 +64,12 @@ def test_offsets_are_exact_and_nothing_is_left_out(embedder: Any, text: str, ove
         assert [s.start for s in found.sentences][:1] == [found.start]
         covered.update(range(found.start, found.end))
     assert all(text[n].isspace() or n in covered for s in cut(text) for n in range(s.start, s.end))
+
+
+def test_letters_without_a_space_are_cut_without_a_word(caplog: pytest.LogCaptureFixture, embedder: Any) -> None:
+    text = "x" * 20_000
+    found = split(Article("a", "T", text), embedder.count_tokens, tokens=192, overlap=48)
+    assert found[0].start == 0
+    assert found[-1].end == len(text)
+    assert max(embedder.count_tokens(passage.text) for passage in found) <= embedder.max_tokens - 2
+    assert caplog.records == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -11,6 +12,8 @@ from rag.language.sentences import cut
 from rag.models.embedder import Embedder
 from rag.types import Article, Passage, Sentence
 
+# A run of letters without a space may come out a few tokens too long, which is no matter: the model reads more.
+logging.getLogger("langchain_text_splitters").setLevel(logging.ERROR)
 #: Where a sentence longer than a passage is cut: at clauses, else words, else anywhere.
 _SEPARATORS = [r"(?<=[,;:、，；])\s*", r"\s+", ""]
 
