@@ -175,16 +175,13 @@ class Retriever:
         if self.reranker:
             rankings["reranker"], ranked = self._reread(self.reranker, query, ranked, passages)
             chosen = _choose(ranked, passages, query.k, self.settings.max_per_article)
-        components = {
-            name: {row: (rank, score) for rank, (row, score) in enumerate(found, 1)} for name, found in rankings.items()
-        }
+        ranks = {name: {row: (n, score) for n, (row, score) in enumerate(each, 1)} for name, each in rankings.items()}
         hits = []
         for rank, (row, score) in enumerate(chosen, 1):
             stored = passages[row]
             scores: dict[str, float] = {}
-            for name, ranks in components.items():
-                if row in ranks:
-                    scores[name], scores[f"{name}_rank"] = ranks[row][1], ranks[row][0]
+            for name in (name for name, found in ranks.items() if row in found):
+                scores[f"{name}_rank"], scores[name] = ranks[name][row]
             cosines = compared.cosines.get(row) or _cosines(stored, vector)
             copies = tuple(meta for meta in also.get(stored.group, ()) if meta.id != stored.passage.article.id)
             hits.append(Hit(stored.passage, score, rank, scores, cosines, also=copies))

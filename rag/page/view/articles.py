@@ -76,8 +76,8 @@ class ArticlesTab:
         fetching = self.desk.fetching
         speaker = "Dateline's reader" if self.desk.default_model == EXTRACTS else self.desk.default_model
         return (
-            f"<b>{status.articles}</b> articles<span class='dl-desk-only'> · answers by <b>{escape(speaker)}</b> · last "
-            f"indexed {escape(when)}</span>"
+            f"<b>{status.articles}</b> articles<span class='dl-desk-only'> · answers by <b>{escape(speaker)}</b>"
+            f" · last indexed {escape(when)}</span>"
             + render_fetching(
                 fetching.name,
                 fetching.progress(),
