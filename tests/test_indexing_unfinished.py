@@ -19,7 +19,7 @@ from rag.indexing.store import Store
 from rag.settings import Settings
 from rag.types import Article, Progress
 
-LONG = Article("long", "Long", " ".join(f"Word{n} is a b." for n in range(10_000)), origin="/long.txt")
+LONG = Article("long", "Long", " ".join(f"Word{n} is a b." for n in range(7000)), origin="/long.txt")
 
 
 def test_a_killed_run_goes_on_where_it_was(settings: Settings, letters: Any) -> None:

@@ -163,16 +163,19 @@ def clean_lines(lines: Sequence[Line], title: str = "", *, language: str = "", f
 
 def lay_out(lines: Iterable[Line]) -> tuple[str, tuple[Span, ...]]:
     """Lines as one text, paragraphs apart, and the spans of those that are no running text."""
-    text, spans, before = "", [], None
+    parts: list[str] = []
+    spans: list[Span] = []
+    start, before = 0, None
     for line in lines:
-        if text:
-            text += "\n" if line.role in {"item", "row"} and line.role == before else "\n\n"
-        start = len(text)
-        text += line.text
+        if parts:
+            parts.append("\n" if line.role in {"item", "row"} and line.role == before else "\n\n")
+            start += len(parts[-1])
         if line.role:
-            spans.append(Span(start, len(text), line.role))
+            spans.append(Span(start, start + len(line.text), line.role))
+        parts.append(line.text)
+        start += len(line.text)
         before = line.role
-    return text, tuple(spans)
+    return "".join(parts), tuple(spans)
 
 
 def first_sentence(text: str, limit: int = 90) -> str:

@@ -119,7 +119,7 @@ def build_index(
         inputs: the files, folders and URLs that the items come from; `prune` looks at nothing else.
         prune: delete articles that came from `inputs` earlier and are no longer there. What was refused stays.
         rebuild: split and embed anew what is in the index, beside it, and swap that in, before the items are read.
-        progress: called after each article.
+        progress: called as articles are read, embedded and saved.
 
     Raises:
         IndexBusy, IndexMismatch, IndexCorrupted, IndexWriteError: see rag/errors.py.
