@@ -492,9 +492,11 @@ class _Run:
         meta = whole.meta
         passages = [replace(passage, article=meta) for passage in passages]
         vectors = np.concatenate(rows) if rows else np.zeros((0, self.embedder.dimension), np.float32)
-        self._tell("saving", 0, len(passages), "passages")
-        self._write([(whole, passages, self._mentions(whole, sentences))], vectors, parts)
-        self._tell("saving", len(passages), len(passages), "passages")
+        self._tell("saving", 0, 2, "steps")
+        named = self._mentions(whole, sentences)
+        self._tell("saving", 1, 2, "steps")
+        self._write([(whole, passages, named)], vectors, parts)
+        self._tell("saving", 2, 2, "steps")
 
     def _split(self, article: Article, sentences: Sequence[Sentence]) -> list[Passage]:
         return split(
