@@ -476,6 +476,8 @@ def test_rubbish_of_unmapped_fonts() -> None:
 
 # Other kinds
 
+LAST = "Nine ships had waited for a week before the port, with grain and cars."
+NOTE = "So says the letter of the harbour office, which was read in the council on Friday."
 DOCX = (
     '<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>'
     '<w:p><w:pPr><w:pStyle w:val="Heading1"/></w:pPr><w:r><w:t>Ferry sails</w:t></w:r></w:p>'
@@ -495,6 +497,17 @@ def packed(path: Path, members: dict[str, str | bytes]) -> Path:
 def test_docx(tmp_path: Path) -> None:
     found = one(packed(tmp_path / "a.docx", {"word/document.xml": DOCX}))
     assert (found.title, found.text) == ("Ferry sails", f"{LEDE}\n\nline | price\n\n{MORE}")
+    box = f"<w:p><w:r><w:t>{LAST}</w:t></w:r></w:p>"
+    boxed = (
+        '<w:p xmlns:m="mc"><w:r><m:AlternateContent><m:Choice>' + box + "</m:Choice><m:Fallback>" + box
+        + "</m:Fallback></m:AlternateContent></w:r></w:p></w:body>"
+    )  # fmt: skip
+    notes = (
+        '<w:footnotes xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
+        f"<w:footnote w:type='separator'><w:p/></w:footnote><w:footnote w:id='2'><w:p><w:r><w:t>{NOTE}</w:t></w:r></w:p></w:footnote></w:footnotes>"
+    )
+    members = {"word/document.xml": DOCX.replace("</w:body>", boxed), "word/footnotes.xml": notes}
+    assert one(packed(tmp_path / "c.docx", members)).text.endswith(f"{MORE}\n\n{LAST}\n\n{NOTE}")
     (tmp_path / "b.docx").write_text("no zip")
     assert "broken" in refused(tmp_path / "b.docx").reason
 

@@ -35,6 +35,7 @@ def _docx(source: Source) -> Article:
     with _open(source) as package:
         body = _xml(package, "word/document.xml", source.max_bytes)
         names = package.namelist()
+        notes = [_xml(package, n, source.max_bytes) for n in ("word/footnotes.xml", "word/endnotes.xml") if n in names]
         core = _xml(package, "docProps/core.xml", source.max_bytes) if "docProps/core.xml" in names else None
     blocks: list[tuple[str, Role | None]] = []
     for element in _outer(body):
@@ -48,6 +49,7 @@ def _docx(source: Source) -> Article:
             text = _words(element)
             role: Role | None = "heading" if _HEADING.match(style) else "item" if listed else None
             blocks.append((f"• {text.strip()}" if role == "item" else text, role))
+    blocks += [(_words(note), None) for root in notes for note in root if not _is_rule(note)]
     blocks = [(text, role) for text, role in blocks if text.strip()]
     told = {_local(e): (e.text or "").strip() for e in core.iter()} if core is not None else {}
     title = blocks[0][0] if blocks and blocks[0][1] == "heading" else ""
@@ -68,10 +70,18 @@ def _outer(body: Any) -> Iterator[Any]:
             stack += reversed(element)
 
 
+def _is_rule(note: Any) -> bool:
+    """Whether a footnote is no more than the line above the footnotes."""
+    return any(key.rsplit("}", 1)[-1] == "type" for key in note.attrib)
+
+
 def _words(element: Any) -> str:
     parts = []
+    doubled = any(_local(node) == "Fallback" for node in element.iter())
     for node in element.iter():
         name = _local(node)
+        if doubled and any(_local(each) == "Fallback" for each in node.iterancestors()):
+            continue  # a text box is there a second time, for old programs
         if name == "t":  # what was deleted with tracking is "delText"
             parts.append(node.text or "")
         elif name in {"tab", "br", "cr"} or (name == "p" and parts):
