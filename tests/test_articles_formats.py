@@ -504,7 +504,8 @@ def test_docx(tmp_path: Path) -> None:
     )  # fmt: skip
     notes = (
         '<w:footnotes xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
-        f"<w:footnote w:type='separator'><w:p/></w:footnote><w:footnote w:id='2'><w:p><w:r><w:t>{NOTE}</w:t></w:r></w:p></w:footnote></w:footnotes>"
+        "<w:footnote w:type='separator'><w:p/></w:footnote>"
+        f"<w:footnote w:id='2'><w:p><w:r><w:t>{NOTE}</w:t></w:r></w:p></w:footnote></w:footnotes>"
     )
     members = {"word/document.xml": DOCX.replace("</w:body>", boxed), "word/footnotes.xml": notes}
     assert one(packed(tmp_path / "c.docx", members)).text.endswith(f"{MORE}\n\n{LAST}\n\n{NOTE}")
