@@ -102,7 +102,7 @@ def test_a_collection_of_the_page_is_asked_alone(run: Any, tmp_path: Path) -> No
 
 def test_search(run: Any) -> None:
     done = run("search", "who mediated?", "-k", "3")
-    assert done.stdout.count("fused") == 3
+    assert done.stdout.count("score") == 3
     assert "bm25_rank 1" in done.stdout
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rag.language.parts import bare
 from rag.language.words import content_stems
-from rag.types import FACTOID_KINDS, Article, Hit, Query
+from rag.types import Article, Hit, Query
 from training.kinds_data import with_typos
 from training.negatives import _AUXILIARY, opposite, swapped_name
 from training.sources import HELD_OUT_FROM, Example, Guard, guard, held_out_articles, news, qamr, squad, words
@@ -238,11 +238,9 @@ def _holds(text: str, answers: tuple[str, ...]) -> bool:
 
 def collect(name: str, shared: Path, repository: Path, n: int, out: Path, seed: int = 7) -> None:
     """Index a set, ask its questions, and keep what was found and read under `out`, a few questions at a time."""
-    from rag.answering.bot import READ_FACTOID
     from rag.answering.finding import read
     from rag.indexing.build import build_index
     from rag.models.embedder import open_embedder
-    from rag.models.kinds import shipped_kinds
     from rag.models.reader import shipped_reader
     from rag.retrieval.retriever import Retriever
     from rag.settings import Settings
@@ -257,9 +255,7 @@ def collect(name: str, shared: Path, repository: Path, n: int, out: Path, seed: 
     with Retriever.open(settings=settings, embedder=embedder) as retriever:
         for number, asked in enumerate(questions, 1):
             lacking = tuple(s for s in sources if s not in asked.home) if asked.without else ()
-            text = bare(asked.text)
-            factoid = shipped_kinds().classify(text).name in FACTOID_KINDS
-            query = Query(text, k=int(READ_FACTOID * settings.k) if factoid else settings.k, sources=lacking)
+            query = Query(bare(asked.text), k=settings.k, sources=lacking)
             hits = retriever.search(query)
             found.append(Found(name, asked, read(query, hits, reader)))
             if number % 25 == 0 or number == len(questions):

@@ -41,9 +41,6 @@ if TYPE_CHECKING:
 #: Seconds of reading that an answer may take before its first word: what a model is shown is cut to what it reads in
 #: them. A factoid needs a few sentences only.
 READ_SECONDS, READ_SECONDS_FACTOID = 5.0, 1.5
-#: Passages that are read for a factoid, in parts of those that an answer is given from when nobody asks for another
-#: number: its answer may stand in a passage that another question word would rank higher (table: eval/README.md).
-READ_FACTOID = 1.5
 #: Tokens that a model is shown at least.
 LEAST_SHOWN = 300
 #: Tokens a second that a model is taken to read where nobody measured, such as behind an endpoint.
@@ -285,7 +282,7 @@ class _Run:
         bot, parts = self.bot, self.query.parts or (self.query,)
         topics = [asked_topic(part.text) for part in parts]
         found = [
-            about(part, bot.retriever, topic.words, topic.form) if topic else bot.retriever.search(self._wide(part))
+            about(part, bot.retriever, topic.words, topic.form) if topic else bot.retriever.search(part)
             for part, topic in zip(parts, topics, strict=True)
         ]
         self.timings["search"] = time.perf_counter() - self.started
@@ -302,11 +299,6 @@ class _Run:
         )
         self.timings["evidence"] = time.perf_counter() - self.started
         return self.extracted()
-
-    def _wide(self, part: Query) -> Query:
-        """A part with as many passages as are to be read for it."""
-        usual = self.bot.settings.k
-        return replace(part, k=int(READ_FACTOID * usual)) if part.k == usual and part.kind in FACTOID_KINDS else part
 
     def extracted(self, *notes: str) -> Answer:
         """The answer in the articles' own words."""

@@ -41,16 +41,17 @@ if TYPE_CHECKING:
 #:   stand in the sentence; and in its passage or title.
 #: same_form: of those in the sentence, the weighed share that stands there in the same form.
 #: holds, span_holds: 1 when the sentence, or the reader's span, holds the kind of thing asked for, else 0.
-#: rank: 1 / the hit's rank.
 #: words: natural logarithm of 1 + the sentence's words.
 #: negation: 1 when one of query and sentence denies and the other does not, else 0.
 #: read: 1 when the hit was read, else 0 (logit and top_logit are then 0).
 #: open_*: the same for a query of an open kind, else 0.
+#: open_rank: 1 / the hit's rank for a query of an open kind, else 0: where a passage stands says little about whether
+#:   one of its sentences is the answer to a factoid.
 BASE = (
-    "logit", "top_logit", "cosine", "top_cosine", "covered", "context", "same_form", "holds", "span_holds", "rank",
-    "words", "negation", "read",
+    "logit", "top_logit", "cosine", "top_cosine", "covered", "context", "same_form", "holds", "span_holds", "words",
+    "negation", "read",
 )  # fmt: skip
-FEATURES = (*BASE, "open", *(f"open_{name}" for name in BASE))
+FEATURES = (*BASE, "open", *(f"open_{name}" for name in BASE), "open_rank")
 
 _DENIES = re.compile(r"\b(?:not|never|no|nobody|none|without|cannot)\b|n['’]t\b", re.I)
 _PROPER = re.compile(r"[^\W\d_a-zß-öø-ÿ]\w*|\d+")
@@ -259,13 +260,13 @@ def features(query: Query, rows: Sequence[Row]) -> NDArray[np.float32]:
             _coverage(rarity, stems[n] & same) / covered if covered else 0.0,
             holds(query, text),
             bool(span) and holds(query, span),
-            1 / row.hit.rank,
             math.log1p(len(text.split())),
             denied != bool(_DENIES.search(text)),
             row.reading is not None,
         )
-    is_open = float(query.kind in OPEN_KINDS)
-    return np.hstack([base, np.full((len(rows), 1), is_open, dtype=np.float32), base * np.float32(is_open)])
+    is_open = np.float32(query.kind in OPEN_KINDS)
+    ranks = np.array([[1 / row.hit.rank] for row in rows], dtype=np.float32)
+    return np.hstack([base, np.full((len(rows), 1), is_open), base * is_open, ranks * is_open])
 
 
 def holds(query: Query, text: str) -> bool:
