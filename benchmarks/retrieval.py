@@ -17,7 +17,6 @@ import hashlib
 import random
 import sqlite3
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -101,32 +100,12 @@ class Searched:
 
 
 def order(found: Found, **weights: float) -> list[Hit]:
-    """The first ten hits by the product's fusion alone, with other weights where given."""
+    """The first ten hits by the product's fusion alone, with other weights where given; 0 leaves a ranking out."""
     rankings = {"dense": [row for row, _ in found.dense], "bm25": [row for row, _ in found.bm25]}
     kept = {name: rows for name, rows in rankings.items() if weights.get(name, 1)}
-    before = dict(retriever_module.WEIGHTS)
-    retriever_module.WEIGHTS.update(weights)
-    try:
-        return pick(found, [row for row, _ in retriever_module.fuse(kept)])
-    finally:
-        retriever_module.WEIGHTS.update(before)
-
-
-def pick(found: Found, rows: Sequence[Row], per_article: int = 3, k: int = 10) -> list[Hit]:
-    """The first k rows, at most `per_article` of one article or its near-duplicates."""
-    taken: Counter[str] = Counter()
-    speaker: dict[str, str] = {}
-    hits: list[Hit] = []
-    for row in rows:
-        stored = found.passages[row]
-        id_ = stored.passage.article.id
-        if speaker.setdefault(stored.group, id_) != id_ or taken[stored.group] == per_article:
-            continue
-        taken[stored.group] += 1
-        hits.append(Hit(stored.passage, 1 / (len(hits) + 1), len(hits) + 1))
-        if len(hits) == k:
-            break
-    return hits
+    fused = retriever_module.fuse(kept, {**retriever_module.WEIGHTS, **weights})
+    chosen = retriever_module._choose(fused, found.passages, 10, Settings.load({}).max_per_article)
+    return [Hit(found.passages[row].passage, 1 / rank, rank) for rank, (row, _) in enumerate(chosen, 1)]
 
 
 class Table:

@@ -194,20 +194,24 @@ def _judge(settings: Settings) -> Check:
 
 
 def _classifiers(settings: Settings) -> Check:
-    """The small models beside reader and judge: kinds of questions, orders in articles, days, probability."""
+    """The small models beside reader and judge: kinds of questions, orders in articles, days, ranking, probability."""
     from rag.answering.finding import shipped_probability
     from rag.articles.dating import shipped_days
     from rag.models.kinds import shipped_kinds
     from rag.models.orders import is_order
+    from rag.retrieval.ranking import shipped_ranker
 
     shipped_probability()
+    shipped_ranker()
     shipped_days()
     told = shipped_kinds().classify("When was the treaty signed?").name, is_order(_TEXT)
     if told != ("date", False):
         return Check(
             "classifiers", "fail", "tell other things than they should", "Restore models/ from the repository."
         )
-    return Check("classifiers", "ok", "kinds of questions, orders, days, probability: load, and tell what they should")
+    return Check(
+        "classifiers", "ok", "kinds of questions, orders, days, ranking, probability: load, and tell what they should"
+    )
 
 
 def _language_model(settings: Settings) -> Check:

@@ -21,7 +21,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from rag.articles import load
-from rag.evaluation.metrics import bootstrap
+from rag.evaluation.metrics import bootstrap, reciprocal_rank
 from rag.indexing.build import build_index
 from rag.models.embedder import open_embedder
 from rag.retrieval.ranking import FEATURES
@@ -61,6 +61,8 @@ def prepare(shared: Path, work: Path) -> list[QuizQuestion]:
             kept.add(allowed[0])
             usable.append(question)
     work.mkdir(parents=True, exist_ok=True)
+    if (work / "articles.jsonl").exists():
+        return usable
     with lzma.open(shared / "data/realtimeqa/articles.jsonl.xz", "rt", encoding="utf-8") as lines:
         mine = [line for line in lines if json.loads(line)["id"] in kept]
     (work / "articles.jsonl").write_text("".join(mine), encoding="utf-8")
@@ -103,11 +105,6 @@ def fit(asked: Sequence[Asked]) -> np.ndarray:
     return found
 
 
-def reciprocal(right: np.ndarray, order: Sequence[int]) -> float:
-    """The reciprocal rank of the first right passage among the first ten, 0 without one."""
-    return next((1 / rank for rank, n in enumerate(order[:10], 1) if right[n]), 0.0)
-
-
 def measure(asked: Sequence[Asked], without: Sequence[str] = ()) -> tuple[float, float, float, float]:
     """MRR@10 over the passages compared, of weeks left out of the fit: mean, change against the fusion, its interval.
 
@@ -122,8 +119,10 @@ def measure(asked: Sequence[Asked], without: Sequence[str] = ()) -> tuple[float,
         left_out = set(weeks[fold::FOLDS])
         weights = fit([each for each in mine if each.week not in left_out])
         for each in (each for each in mine if each.week in left_out):
-            before.append(reciprocal(each.right, range(len(each.right))))
-            after.append(reciprocal(each.right, np.argsort(-(each.known @ weights), kind="stable").tolist()))
+            right = set(map(str, np.flatnonzero(each.right)))
+            order = np.argsort(-(each.known @ weights), kind="stable")
+            before.append(reciprocal_rank(list(map(str, range(len(order)))), right))
+            after.append(reciprocal_rank(list(map(str, order)), right))
             groups.append(each.week)
     gained = np.subtract(after, before)
     low, high = bootstrap(gained.tolist(), groups)

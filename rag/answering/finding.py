@@ -6,7 +6,6 @@ training/probability.py; models/probability holds its coefficients. Knows nothin
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
@@ -14,17 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rag.answering.accounts import accounts_of
 from rag.answering.fitting import Row, asked_in_tables, eligible, fitting_rows, names_given, opposing
 from rag.answering.versions import values_of
-from rag.errors import ModelBroken, ModelMissing
 from rag.language.measures import fitting
 from rag.language.spans import before_verb, whole_span
 from rag.language.values import days, numbers
 from rag.language.words import content_stems, stem, words
-from rag.resources import resource
+from rag.resources import from_manifest
 from rag.types import COMPARABLE, OPEN_KINDS, Candidate, Citation, Finding, Hit, Query, Reading
 
 if TYPE_CHECKING:
@@ -89,15 +87,12 @@ def shipped_probability() -> Probability:
     Raises:
         ModelMissing, ModelBroken: models/probability/manifest.json is missing, damaged, or of other features.
     """
-    path = resource("models", "probability", "manifest.json")
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        weights = tuple(float(data["weights"][name]) for name in FEATURES)
-        return Probability(weights, float(data["intercept"]), float(data["threshold"]), float(data["threshold_open"]))
-    except OSError as error:
-        raise ModelMissing(f"{path} cannot be read: {error}.", "Restore models/ from the repository.") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelBroken(f"{path} is damaged: {error!r}.", "Restore models/ from the repository.") from error
+    return from_manifest("probability", _of_manifest)
+
+
+def _of_manifest(data: Any) -> Probability:
+    weights = tuple(float(data["weights"][name]) for name in FEATURES)
+    return Probability(weights, float(data["intercept"]), float(data["threshold"]), float(data["threshold_open"]))
 
 
 def read(query: Query, hits: Sequence[Hit], reader: Reader) -> tuple[Hit, ...]:

@@ -35,8 +35,9 @@ def read_zip(source: Source) -> Iterator[Entry | Refusal | Note]:
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
         raise ArticleError(f"The archive is broken: {error}.", "Pack it again.") from error
     files = [member for member in archive.infolist() if not member.is_dir()]
-    passed = Counter(kind for member in files if (kind := passed_over(PurePosixPath(member.filename))))
-    members = [member for member in files if not passed_over(PurePosixPath(member.filename))]
+    kinds = [passed_over(PurePosixPath(member.filename)) for member in files]
+    passed = Counter(filter(None, kinds))
+    members = [member for member, kind in zip(files, kinds, strict=True) if not kind]
     members = sorted(members, key=lambda m: m.filename)[:MOST_MEMBERS]
     if not members:
         held = f": {counted(passed)}" if passed else ""

@@ -9,7 +9,6 @@ files.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,8 +32,7 @@ from rag.articles.metadata import (
     types_of,
     visible_day,
 )
-from rag.errors import ModelBroken, ModelMissing
-from rag.resources import resource
+from rag.resources import from_manifest
 
 #: Where a day may stand: data of the article (JSON-LD) or of the page, meta tags, marked elements, the address, the
 #: title, the line shown at the headline, a line that tells a change, the text, any short line.
@@ -200,17 +198,14 @@ def shipped_days() -> Model:
     Raises:
         ModelMissing, ModelBroken: models/days/manifest.json is missing or damaged.
     """
-    path = resource("models", "days", "manifest.json")
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        weights = {str(name): float(weight) for name, weight in data["weights"].items()}
-        if not weights.keys() >= set(PLACES) or not data["trees"]:
-            raise ValueError("no trees, or not the weight of each place")
-        return Model(weights, data["trees"], float(data["threshold"]))
-    except OSError as error:
-        raise ModelMissing(f"{path} cannot be read: {error}.", "Restore models/ from the repository.") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelBroken(f"{path} is damaged: {error!r}.", "Restore models/ from the repository.") from error
+    return from_manifest("days", _of_manifest)
+
+
+def _of_manifest(data: Any) -> Model:
+    weights = {str(name): float(weight) for name, weight in data["weights"].items()}
+    if not weights.keys() >= set(PLACES) or not data["trees"]:
+        raise ValueError("no trees, or not the weight of each place")
+    return Model(weights, data["trees"], float(data["threshold"]))
 
 
 def _places_in_data(page: About, tree: Any, url: str | None) -> dict[date, set[str]]:

@@ -17,7 +17,7 @@ from rag.articles.kinds import FEEDS
 from rag.articles.outlets import Outlets
 from rag.articles.reading import is_summary
 from rag.errors import InputError
-from rag.indexing.annotate import STRETCH, stretches
+from rag.indexing.annotate import STRETCH, annotate, stretches
 from rag.indexing.contract import ArticleRow, BuildSettings, Reader, Record, Writer
 from rag.indexing.duplicates import bands, likeness
 from rag.indexing.identity import Identity, Known, is_older
@@ -466,7 +466,7 @@ class _Run:
         if len(article.text) > STRETCH:
             self._write_long(article)
             return
-        ((article, sentences, _),) = stretches(article)
+        article, sentences = annotate(article)
         self._waiting.append((article, self._split(article, sentences), self._mentions(article, sentences)))
         if sum(len(passages) for _, passages, _ in self._waiting) >= EMBED_PASSAGES:
             self._launch()

@@ -6,7 +6,6 @@ in models/ranking. All but the last two of them are relative to what the same se
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,8 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING
 
-from rag.errors import ModelBroken, ModelMissing
 from rag.indexing.contract import StoredPassage
-from rag.resources import resource
+from rag.resources import from_manifest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,14 +62,7 @@ def shipped_ranker() -> Ranker:
     Raises:
         ModelMissing, ModelBroken: models/ranking/manifest.json is missing, damaged, or of other features.
     """
-    path = resource("models", "ranking", "manifest.json")
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return Ranker(tuple(float(data["weights"][name]) for name in FEATURES))
-    except OSError as error:
-        raise ModelMissing(f"{path} cannot be read: {error}.", "Restore models/ from the repository.") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelBroken(f"{path} is damaged: {error!r}.", "Restore models/ from the repository.") from error
+    return from_manifest("ranking", lambda data: Ranker(tuple(float(data["weights"][name]) for name in FEATURES)))
 
 
 def features(

@@ -348,11 +348,12 @@ class Retriever:
         return [source for source, times in fits.items() if source and 2 * times > every[source]]
 
 
-def fuse(rankings: dict[str, Iterable[int]]) -> list[tuple[int, float]]:
+def fuse(rankings: dict[str, Iterable[int]], weights: Mapping[str, float] = WEIGHTS) -> list[tuple[int, float]]:
     """Weighted reciprocal rank fusion: a ranking gives weight / (RRF_K + rank) to each of its items.
 
     Args:
-        rankings: items, best first, by the name of the ranking, a key of WEIGHTS.
+        rankings: items, best first, by the name of the ranking.
+        weights: of each ranking.
 
     Returns:
         Items with their sums, best first; ties go to the lower item.
@@ -360,7 +361,7 @@ def fuse(rankings: dict[str, Iterable[int]]) -> list[tuple[int, float]]:
     sums: dict[int, float] = {}
     for name, ranking in rankings.items():
         for rank, item in enumerate(ranking, 1):
-            sums[item] = sums.get(item, 0.0) + WEIGHTS[name] / (RRF_K + rank)
+            sums[item] = sums.get(item, 0.0) + weights[name] / (RRF_K + rank)
     return sorted(sums.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
