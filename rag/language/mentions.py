@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from rag.language.names import CALENDAR, TITLES, Name, fullest, gender_of, names, same_person
+from rag.language.names import CALENDAR, TITLES, Name, fullest, gender_of, names, surname
 from rag.language.words import fold
 
 if TYPE_CHECKING:
@@ -68,11 +68,14 @@ def mentions(text: str, speakers: Collection[str] = ()) -> list[Mention]:
     common = frozenset(re.findall(r"\b[a-z]+\b", text))
     kinds = {name: _kind(name, places, text, talking, common) for name, places in found.items()}
     counts: Counter[str] = Counter()
-    people = [name for name, kind in kinds.items() if kind == "person"]
+    people = defaultdict(list)
+    for name, kind in kinds.items():
+        if kind == "person":
+            people[surname(name)].append(name)
     for name, places in found.items():
         whole = name
         if kinds[name] in {"person", "other"}:
-            whole = fullest(name, [other for other in people if same_person(name, other)])
+            whole = fullest(name, people[surname(name)])
         counts[whole] += len(places)
     return [Mention(name, kinds[name], count) for name, count in counts.most_common()]
 

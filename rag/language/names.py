@@ -133,6 +133,11 @@ def fullest(name: str, among: list[str]) -> str:
     return max((other for other in longer if same_person(other, longer[-1])), key=len, default=name)
 
 
+def surname(name: str) -> str:
+    """The last of a name's folded words: only names that share it can be fuller forms of each other."""
+    return (_parts(name) or ("",))[-1]
+
+
 def gender_of(name: Name | str) -> Gender | None:
     """Whether a name is a man's or a woman's: by its title, else by its given name; None where neither tells."""
     title = fold(name.title) if isinstance(name, Name) else ""
@@ -192,11 +197,15 @@ _SHORT = re.compile(rf"\b(?:{'|'.join(ABBREVIATED)}|[A-Z])\.\s$")
 
 
 def _words(text: str) -> Iterator[_Word]:
+    """The words; whether one opens a sentence is looked at where it has a capital."""
     for match in _WORD.finditer(text):
+        word = match.group()
+        if not _capital(word):
+            yield _Word(word, *match.span(), opens=False, capital=False)
+            continue
         before = text[max(0, match.start() - 7) : match.start()]
         opens = not before.strip() or bool(_OPENS.search(before))
-        opens = opens and not _SHORT.search(before)
-        yield _Word(match.group(), *match.span(), opens, _capital(match.group()))
+        yield _Word(word, *match.span(), opens and not _SHORT.search(before), capital=True)
 
 
 def _headlines(text: str) -> list[tuple[int, int]]:

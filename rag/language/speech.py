@@ -8,13 +8,25 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from rag.language.names import ABBREVIATED, CALENDAR, TITLES, Gender, Name, fullest, gender_of, names, same_person
+from rag.language.names import (
+    ABBREVIATED,
+    CALENDAR,
+    TITLES,
+    Gender,
+    Name,
+    fullest,
+    gender_of,
+    names,
+    same_person,
+    surname,
+)
 from rag.language.words import content_stems, fold, stem
 
 Manner = Literal["say", "deny", "decline"]
@@ -40,6 +52,16 @@ _BASE = frozenset(
     "say argue warn believe think deny claim insist fear expect hope tell dispute reject call describe predict".split()
 )
 _SILENT = frozenset("declined declines refused refuses decline refuse".split())
+#: Whatever may be a verb of speech, or say that somebody does not speak.
+_SPEAK = (
+    _SAY
+    | _DENY
+    | _NOUNS
+    | _PARTICIPLES
+    | _BASE
+    | _SILENT
+    | {"spoke", "reached", "comment", "respond", "answer", "reply"}
+)
 _SPEAKING = frozenset("comment say answer speak discuss talk respond give reply elaborate explain be".split())
 _BE = frozenset("is was were are be been being am get got".split())
 _ADVERBS = frozenset(
@@ -187,8 +209,10 @@ class _Article:
         for start, end in self.quotes:
             masked[start:end] = "\ue000" * (end - start)
         self.masked = "".join(masked)
-        everyone = [name.text for name in reversed(self.names)]  # the first of several who share a name
-        self.full = {name.text: fullest(name.text, everyone) for name in self.names}
+        everyone = defaultdict(list)  # by surname, the first of several who share it last
+        for name in reversed(self.names):
+            everyone[surname(name.text)].append(name.text)
+        self.full = {text: fullest(text, everyone[surname(text)]) for text in {name.text: 0 for name in self.names}}
         self.roles: dict[str, str] = {}
         for start, end in sentences:
             self._find_roles(self._tokens(start, end))
@@ -260,7 +284,7 @@ class _Article:
                 if subject := self._after(tokens, at + 2):
                     found.append((at, subject, "say"))
                 continue
-            manner = self._manner(tokens, at)
+            manner = self._manner(tokens, at) if token.low in _SPEAK else None
             if manner is None:
                 continue
             subject = self._inverted(tokens, at) or self._before(tokens, at, found)

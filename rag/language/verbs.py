@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rag.language.words import fold, stem
 
@@ -63,6 +64,7 @@ class Use:
     finite: bool
 
 
+@lru_cache(maxsize=1 << 16)
 def verb_stem(word: str) -> str:
     """One stem for all forms of a verb: that of "sue" for "sued" and "suing", of "win" for "won"."""
     low = fold(word)

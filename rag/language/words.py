@@ -11,6 +11,7 @@ from rag.language.scripts import plain, stemmer, terms
 _PLAIN = str.maketrans({"ı": "i", "’": "'", "‘": "'", "ʼ": "'", "`": "'"})
 #: Marks below this one are accents and points that folding drops; those above are vowels of Indic and Asian scripts.
 _FIRST_VOWEL_SIGN = "\u0900"
+_STRANGE = re.compile(r"[^\x00-\x7f]+")
 
 #: Words that carry no content of their own in a question or a claim.
 STOP_WORDS = frozenset(
@@ -29,12 +30,19 @@ def fold(text: str) -> str:
     Arabic and Hebrew lose their points, and the alefs become one; vowel signs of other scripts stay; digits become
     those from 0 to 9.
     """
-    if text.isascii():
-        return text.translate(_PLAIN).casefold()
-    decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN))
+    text = text.translate(_PLAIN)
+    if not text.isascii():
+        text = _STRANGE.sub(lambda run: _bare(run.group()), text)
+    return text.casefold()
+
+
+@lru_cache(maxsize=1 << 14)  # a dash, a quotation mark, an accented letter: few, and often
+def _bare(run: str) -> str:
+    """Of characters beyond ASCII, none of which composes with one of ASCII unless folding drops it."""
+    decomposed = unicodedata.normalize("NFKD", run)
     kept = (c for c in decomposed if c >= _FIRST_VOWEL_SIGN or not unicodedata.combining(c))
     bare = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in kept)
-    return unicodedata.normalize("NFC", bare).casefold()
+    return unicodedata.normalize("NFC", bare)
 
 
 def words(text: str) -> list[str]:

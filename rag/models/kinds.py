@@ -121,9 +121,11 @@ def hashed(groups: Mapping[str, Iterable[str]], buckets: int) -> tuple[list[int]
     """
     found: dict[int, float] = {}
     for name, group in groups.items():
-        distinct = {zlib.crc32(f"{name} {feature}".encode()) % buckets for feature in group}
+        begun = zlib.crc32(f"{name} ".encode())
+        distinct = {zlib.crc32(feature.encode(), begun) % buckets for feature in group}
+        share = len(distinct) ** -0.5 if distinct else 0.0
         for bucket in distinct:
-            found[bucket] = found.get(bucket, 0.0) + len(distinct) ** -0.5
+            found[bucket] = found.get(bucket, 0.0) + share
     return list(found), list(found.values())
 
 

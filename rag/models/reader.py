@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from rag.models.machine import cores
 from rag.models.shipped import verified_manifest
 from rag.resources import resource
 from rag.types import Reading
@@ -26,8 +28,6 @@ WINDOW, SHARED = 320, 96
 #: Longest answer, in tokens.
 LONGEST = 30
 QUESTION_TOKENS = 64
-#: Padded tokens computed at once; bounds the memory.
-BATCH_TOKENS = 4_096
 
 Scored: TypeAlias = "tuple[float, NDArray[np.float32], NDArray[np.float32]]"
 """A window's logits: of no answer, of each of its n tokens as a start and as an end, shape (n,)."""
@@ -38,14 +38,13 @@ class Reader:
 
     Args:
         folder: with model.onnx and manifest.json.
-        threads: CPU threads, 0 for the library's choice.
 
     Raises:
         ModelMissing: a file is not there.
         ModelBroken: a file is damaged or does not match its checksum.
     """
 
-    def __init__(self, folder: Path | None = None, *, threads: int = 0) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         folder = folder or resource("models", "reader")
         self.manifest = verify_reader(folder)
         import onnxruntime
@@ -54,9 +53,7 @@ class Reader:
         from rag.models.embedder import packaged_model_folder
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        # Threads that spin while they wait would take the cores from the language model.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.intra_op_num_threads = 1  # windows are read side by side instead
         self._session: Any = onnxruntime.InferenceSession(
             str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
         )
@@ -66,6 +63,7 @@ class Reader:
         self._tokenizer = tokenizer
         self._first = int(self._tokenizer.token_to_id("[CLS]"))
         self._last = int(self._tokenizer.token_to_id("[SEP]"))
+        self._workers = ThreadPoolExecutor(cores(), thread_name_prefix="read")
         self.threshold: float = self.manifest["threshold"]
 
     @cached_property
@@ -98,48 +96,28 @@ class Reader:
                 part = slice(left, left + WINDOW)
                 rows.append((number, encoded.ids[part], encoded.offsets[part]))
         best: list[list[Reading]] = [[Reading(0, 0, -math.inf)] * len(wanted) for wanted in regions]
-        for (number, _, offsets), (null, starts, ends) in zip(rows, self._scored(asked, rows), strict=True):
+        # One window a run: nothing is padded, what is computed stays in the processor's own cache, and what a passage
+        # says does not hang, by the scale of its 8-bit numbers, on which others are read with it.
+        scored = self._workers.map(lambda row: self._scored(asked, row[1]), rows)
+        for (number, _, offsets), (null, starts, ends) in zip(rows, scored, strict=True):
             for place, (start, end, score) in enumerate(_best_spans(starts, ends, offsets, regions[number])):
                 if score - null > best[number][place].logit:
                     best[number][place] = Reading(start, end, score - null)
         return best
 
-    def _scored(self, asked: list[int], rows: list[Any]) -> list[Scored]:
-        """Each row's logits: of no answer, of its tokens as starts and as ends."""
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i][1]))
-        found: dict[int, Scored] = {}
-        at = len(asked) + 2
-        for batch in self._batches([(i, rows[i][1]) for i in order], len(asked)):
-            starts, ends = self._logits(asked, [list(ids) for _, ids in batch])
-            for row, (i, ids) in enumerate(batch):
-                part = slice(at, at + len(ids))
-                found[i] = (float(starts[row, 0] + ends[row, 0]), starts[row, part], ends[row, part])
-        return [found[i] for i in range(len(rows))]
-
-    def _batches(self, rows: list[Any], question: int) -> list[list[Any]]:
-        batches: list[list[Any]] = []
-        for row in rows:
-            width = len(row[1]) + question + 3
-            if not batches or width * (len(batches[-1]) + 1) > BATCH_TOKENS:
-                batches.append([])
-            batches[-1].append(row)
-        return batches
-
-    def _logits(self, question: list[int], texts: list[list[int]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _scored(self, asked: list[int], text: list[int]) -> Scored:
+        """A window's logits: of no answer, of its tokens as starts and as ends."""
         import numpy as np
 
-        width = len(question) + 3 + max(map(len, texts))
-        ids = np.zeros((len(texts), width), dtype=np.int64)
-        types, mask = np.zeros_like(ids), np.zeros_like(ids)
-        for row, text in enumerate(texts):
-            tokens = [self._first, *question, self._last, *text, self._last]
-            ids[row, : len(tokens)] = tokens
-            mask[row, : len(tokens)] = 1
-            types[row, len(question) + 2 : len(tokens)] = 1
-        starts, ends = self._session.run(
-            ["start_logits", "end_logits"], {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+        ids = np.array([[self._first, *asked, self._last, *text, self._last]], dtype=np.int64)
+        types = np.zeros_like(ids)
+        types[0, len(asked) + 2 :] = 1
+        (starts,), (ends,) = self._session.run(
+            ["start_logits", "end_logits"],
+            {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": types},
         )
-        return starts, ends
+        part = slice(len(asked) + 2, -1)
+        return float(starts[0] + ends[0]), starts[part], ends[part]
 
     def probability(self, score: float) -> float:
         """In [0, 1], that a span with this logit answers: calibrated on held-out questions."""
