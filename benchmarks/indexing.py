@@ -25,7 +25,7 @@ from rag.indexing.build import build_index
 from rag.indexing.splitter import embedded_text, split
 from rag.models.embedder import open_embedder
 from rag.settings import Settings
-from rag.types import Article
+from rag.types import Article, Refusal
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
@@ -44,8 +44,11 @@ def main() -> None:
     given = parser.parse_args()
     settings = Settings.load({})
     embedder = open_embedder(settings.embedding_model, settings.cache_dir)
-    found = (item for item in load([given.articles_file]) if isinstance(item, Article))
-    articles = list(itertools.islice(found, given.articles))
+    items = list(itertools.islice(load([given.articles_file]), given.articles))
+    articles = [item for item in items if isinstance(item, Article)]
+    if len(articles) < given.articles:
+        refused = next((f": {item.reason} {item.hint}" for item in items if isinstance(item, Refusal)), ".")
+        raise SystemExit(f"{given.articles_file} holds {len(articles)} articles, not {given.articles}{refused}")
     size = {"tokens": settings.passage_tokens, "overlap": settings.passage_overlap}
     texts = [embedded_text(p) for a in articles for p in split(a, embedder.count_tokens, **size)]
     print(f"# {len(articles)} articles, {len(texts)} passages; ours: {getattr(embedder, 'precision', 'float')}")

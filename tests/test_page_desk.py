@@ -11,12 +11,14 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
 from rag.errors import InputError, ModelMissing
 from rag.models import catalogue
 from rag.models.catalogue import Parts, Preset
+from rag.models.machine import cores
 from rag.page.desk import MOST_BYTES, MOST_FILES, Desk
 from rag.page.render import Filters, Passing
 from rag.settings import Settings
@@ -114,6 +116,35 @@ def test_deleting(desk: Desk) -> None:
     assert desk.delete(["doha-ceasefire", "no-such"]) == ("doha-ceasefire",)
     assert desk.article("doha-ceasefire") is None
     assert desk.status().articles == 13
+
+
+def test_extracts_wait_for_nobody_and_a_model_answers_in_turn(settings: Settings, tiny_gguf: Path) -> None:
+    desk = Desk(settings)
+    try:
+        desk.add_sample()
+        assert desk.at_once == cores()
+        entered = Event()
+
+        def ask() -> None:
+            with desk.turn(str(tiny_gguf)):
+                entered.set()
+
+        with desk.turn(str(tiny_gguf)) as writing, desk.turn() as one, desk.turn() as other:
+            assert writing.generator is not None
+            assert one.ask("Where was the ceasefire signed?").kind == "extracts"
+            assert other.ask("Where was the ceasefire signed?").kind == "extracts"
+            assert desk.bot(str(tiny_gguf)) is writing, "it is not freed while it writes"
+            waiting = Thread(target=ask)
+            waiting.start()
+            assert not entered.wait(0.3)
+        waiting.join(10)
+        assert entered.is_set()
+        with pytest.raises(ModelMissing), desk.turn("no-such-model"):
+            pass
+        with desk.turn() as bot:
+            assert bot.generator is None
+    finally:
+        desk.close()
 
 
 def test_one_model_at_a_time(settings: Settings, tiny_gguf: Path) -> None:

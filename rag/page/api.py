@@ -57,12 +57,13 @@ class Api:
         question, how = _text("question", question), self._how(sources, since, until, k, collections)
         stop, written = Event(), ""
         try:
-            for piece in self._desk.bot(self._desk.ready(_text("model", model))).stream(question, stop=stop, **how):
-                if isinstance(piece, Answer):
-                    yield piece.to_dict()
-                else:
-                    written += piece
-                    yield {"kind": "partial", "text": written}
+            with self._desk.turn(self._desk.ready(_text("model", model))) as bot:
+                for piece in bot.stream(question, stop=stop, **how):
+                    if isinstance(piece, Answer):
+                        yield piece.to_dict()
+                    else:
+                        written += piece
+                        yield {"kind": "partial", "text": written}
         finally:
             stop.set()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock, RLock, Thread
@@ -25,6 +25,7 @@ from rag.indexing.watch import WatchList, in_words, refresh
 from rag.models.catalogue import ModelInfo, list_models, settle
 from rag.models.embedder import LazyEmbedder, open_embedder
 from rag.models.fetch import BackgroundFetch
+from rag.models.machine import cores
 from rag.page.examples import example_questions, follow_ups
 from rag.page.render import Filters, Passing
 from rag.resources import resource
@@ -98,7 +99,7 @@ class Desk:
         self.retriever = _open(self.settings)
         self.watched = WatchList(settings.index_dir)
         self.default_model = self.settings.model
-        self._loading = Lock()
+        self._loading, self._turn = Lock(), Lock()
         self._parts: tuple[Reader | None, Judge | None] | None = None
         self._bot: Bot | None = None
         self._named = ""
@@ -175,6 +176,36 @@ class Desk:
                 except ModelError as error:
                     fetched.error = str(error)
             return self._with(model or self.default_model)
+
+    @contextmanager
+    def turn(self, model: str = "") -> Iterator[Bot]:
+        """As `bot`, for one answer: a language model gives one at a time, and is not freed before that is whole.
+
+        Extracts wait for nobody.
+        """
+        if not self._turn.acquire(blocking=(model or self.default_model) != EXTRACTS):
+            self.load()
+            yield Bot.around(self.retriever, replace(self.settings, model=EXTRACTS), parts=self._parts)
+            return
+        try:
+            bot = self.bot(model)
+            alone = bot.generator is not None
+        except BaseException:
+            self._turn.release()
+            raise
+        if not alone:
+            self._turn.release()
+        try:
+            yield bot
+        finally:
+            if alone:
+                self._turn.release()
+
+    @property
+    def at_once(self) -> int:
+        """How many answers are made at a time: extracts one on each core; who waits for a language model, or may come
+        to, is told the place in the queue."""
+        return cores() if self.default_model == EXTRACTS and self.fetching.done else 1
 
     def _with(self, model: str) -> Bot:
         assert self._bot is not None

@@ -62,7 +62,7 @@ def build(desk: Desk) -> gr.Blocks:
             **AT_ONCE,
         ).then(articles.welcome, None, shared.aside, **AT_ONCE)  # fmt: skip
         page.unload(arrival.gone)
-        add_api(desk, concurrency_id=MODEL, concurrency_limit=1)
+        add_api(desk, concurrency_id=MODEL, concurrency_limit=desk.at_once)
     return page
 
 

@@ -108,7 +108,7 @@ class AskTab:
              self.options),
         ):  # fmt: skip
             event.then(
-                self.respond, inputs, [shared.stream, shared.conversation], concurrency_limit=1,
+                self.respond, inputs, [shared.stream, shared.conversation], concurrency_limit=self.desk.at_once,
                 concurrency_id=MODEL, show_progress="minimal", show_progress_on=self.box, **PRIVATE,
             ).then(
                 self.finish, [shared.conversation, shared.remembered], [self.box, shared.saved, shared.remembered],
@@ -191,7 +191,6 @@ class AskTab:
             waiting = render_turn(run.conversation.id, number, run.text, render_partial(LOADING))
             yield [message(op="turn", turn=number, html=waiting, asked=run.text), gr.skip()]
         try:
-            bot = self.desk.bot(self.desk.ready(model))
             how: dict[str, Any] = {
                 "k": int(k),
                 "source": sources or None,
@@ -200,10 +199,11 @@ class AskTab:
             }
             how["articles"] = self.shared.only(only, request)[0]
             answer: Answer | None = None
-            for words, latest in _looks(bot, run, **how, undated=undated, brief=length == "short"):
-                answer = latest
-                if words and bot.generator and not run.left:
-                    yield [words, gr.skip()]
+            with self.desk.turn(self.desk.ready(model)) as bot:
+                for words, latest in _looks(bot, run, **how, undated=undated, brief=length == "short"):
+                    answer = latest
+                    if words and bot.generator and not run.left:
+                        yield [words, gr.skip()]
             assert answer is not None
             kept = self.shared.keeper(request).append(run.conversation, answer)
             if not run.left:
