@@ -194,7 +194,8 @@ def _judge(settings: Settings) -> Check:
 
 
 def _classifiers(settings: Settings) -> Check:
-    """The small models beside reader and judge: kinds of questions, orders in articles, days, ranking, probability."""
+    """The small models beside reader and judge: kinds, orders, days, ranking, probability, verifier."""
+    from rag.answering.alignment import shipped_verifier
     from rag.answering.finding import shipped_probability
     from rag.articles.dating import shipped_days
     from rag.models.kinds import shipped_kinds
@@ -203,6 +204,7 @@ def _classifiers(settings: Settings) -> Check:
 
     shipped_probability()
     shipped_ranker()
+    shipped_verifier()
     shipped_days()
     told = shipped_kinds().classify("When was the treaty signed?").name, is_order(_TEXT)
     if told != ("date", False):

@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from rag.answering.alignment import shipped_verifier
 from rag.answering.verdict import Verdict, conflict, premise_of, verdict
 from rag.language.sentences import sentences
 from rag.language.words import content_stems
@@ -14,7 +15,7 @@ from rag.resources import resource
 from tests.written_claims import CLAIMS
 
 #: Of the 30 right and the 30 wrong claims in written_claims.py, what the shipped weights get wrong.
-RIGHT_MARKED, WRONG_PASSED = 5, 5
+RIGHT_MARKED, WRONG_PASSED = 8, 5
 DEAL = "Norland and Sudland signed the fishing treaty in Harbour City on 3 May 2021, after 14 months of talks."
 
 
@@ -38,7 +39,7 @@ def held_to(name: str, claim: str, judge: Judge) -> Verdict:
 def test_what_a_sentence_says_is_supported_by_it(judge: Judge) -> None:
     found = verdict("The treaty was signed in Harbour City.", ["It rained all day in the north.", DEAL], judge)
     assert (found.label, found.best, found.problems) == ("supported", 1, ())
-    assert 0.5 < found.support <= 1
+    assert shipped_verifier().supports <= found.support <= 1
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,8 @@ class Pair:
         label: SUPPORTED, NOT_FOUND, CONTRADICTED or UNSUPPORTED.
         kind: how the claim was made, e.g. "negation".
         group: what the premise comes from; no group is in two of training, dev and test.
-        window: for news, all sentences around, so that measuring can choose its premise among them.
+        window: for claims about news and statements made of questions, all sentences around, so that measuring can
+            choose its premise among them.
     """
 
     premise: str
@@ -277,11 +278,12 @@ def question_pairs(examples: list[Example], maker: Maker) -> Iterator[Pair]:
         if at and rng.random() < 0.5:
             premise = f"{parts[at - 1]} {premise}"
         origin = example.origin
-        yield Pair(premise, maker.worded(said, 0.3), SUPPORTED, f"answer {origin}", example.group)
+        around = tuple(parts) if len(parts) > 1 else ()
+        yield Pair(premise, maker.worded(said, 0.3), SUPPORTED, f"answer {origin}", example.group, around)
         yield from maker.confusion(premise, said, example.group)
         other = _other_answer(example, by_context[example.context], rng)
         if other and (wrong := statement(question, other)):
-            yield Pair(premise, maker.worded(wrong, 0.3), UNSUPPORTED, f"other answer {origin}", example.group)
+            yield Pair(premise, maker.worded(wrong, 0.3), UNSUPPORTED, f"other answer {origin}", example.group, around)
         if rng.random() < 0.3:
             names = {e.label_: {x.text for x in question.ents} for e in question.ents}
             for kind, claim in maker.chosen(maker.false_claims(rewrites.parser()(said), names), 1):

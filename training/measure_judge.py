@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from rag.answering.alignment import shipped_verifier
 from rag.answering.verdict import Verdict, premise_of, verdict
 from rag.language.sentences import sentences
 from rag.language.values import numbers
@@ -27,13 +28,15 @@ from rag.models.judge import Judge
 PREMISES = 8
 #: The kinds of error that the bar is about.
 ASKED = ("negation", "opposite", "swap", "number", "unit", "date", "name", "speaker")
+#: The kinds of statements made of questions.
+FROM_QUESTIONS = ("answer ", "other answer ")
 SUPPORTED = 0
 
 
-def rows(path: Path) -> list[dict[str, Any]]:
-    """The pairs of a .jsonl file that come with the sentences around."""
+def rows(path: Path, *, from_questions: bool = False) -> list[dict[str, Any]]:
+    """The pairs of a .jsonl file that come with the sentences around: claims about news, or statements of questions."""
     found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [row for row in found if row["window"]]
+    return [row for row in found if row["window"] and row["kind"].startswith(FROM_QUESTIONS) == from_questions]
 
 
 def premises(texts: Sequence[str], claim: str) -> list[str]:
@@ -97,7 +100,7 @@ def qags(path: Path, judge: Judge) -> dict[str, float]:
     """Correlation with people over summaries: mean over a summary's sentences, people's by majority.
 
     Returns:
-        n, Pearson's r with its 95% interval (Fisher), and r of the judge's probability alone, without the vetoes.
+        n, Pearson's r with its 95% interval (Fisher), and r of the probability alone, without the vetoes.
     """
     people, scores, bare = [], [], []
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -108,7 +111,7 @@ def qags(path: Path, judge: Judge) -> dict[str, float]:
             yes = [response["response"].lower() == "yes" for response in part["responses"]]
             result = verdict(part["sentence"], premises(texts, part["sentence"]), judge)
             votes.append(sum(yes) > len(yes) / 2)
-            vetoed = result.support >= judge.supports and result.label != "supported"
+            vetoed = result.support >= shipped_verifier().supports and result.label != "supported"
             given.append(0.0 if vetoed else result.support)
             plain.append(result.support)
         people.append(np.mean(votes))

@@ -1,8 +1,9 @@
-"""Whether sentences support a claim: the judge's probability, held to the numbers, dates and names of the sentences.
+"""Whether sentences support a claim: a probability, held to the numbers, dates and names of the sentences.
 
 A premise is a sentence of an article, best with the sentence before it, so that "he" and "the deal" can be understood
-(`premise_of`). The judge decides on meaning; a number, date or name that the sentences do not have, or have with
-another value, overrules it, and so does a negation where no sentence has one. Knows nothing about passages or answers.
+(`premise_of`). The judge reads the meaning, the alignment where the words stand; a number, date or name that the
+sentences do not have, or have with another value, overrules both, and so does a negation where no sentence has one.
+Knows nothing about passages or answers.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from rag.answering.alignment import features, shipped_verifier
 from rag.language.aliases import in_text, initials
 from rag.language.names import names
 from rag.language.reservations import HEDGES, NEGATIONS, REPORTING, marks
@@ -44,7 +46,7 @@ class Verdict:
 
     Attributes:
         best: index of the premise that supports it best, None when there is no premise.
-        support: the judge's probability in [0, 1] that this premise supports the claim; 0 without a judge.
+        support: the probability in [0, 1] that this premise supports the claim; 0 without a judge.
         problems: what is wrong, in words for people; empty exactly when the label is "supported".
     """
 
@@ -90,19 +92,24 @@ def verdict(
     shares = [len(wanted & set(content_stems(premise))) / max(1, len(wanted)) for premise in premises]
     if judge is None:
         best = max(range(len(premises)), key=lambda i: shares[i])
-        missing = [text for text, _ in _missing(claim, premises[best], premises, context, published)]
-        return Verdict("not found", best, 0.0, (*missing, "no judge has read it"))
+        absent = [text for text, _ in missing(claim, premises[best], premises, context, published)]
+        return Verdict("not found", best, 0.0, (*absent, "no judge has read it"))
     judged = judge.judge([(premise, claim) for premise in premises])
     best = max(range(len(premises)), key=lambda i: (judged[i].supported, shares[i]))
-    support = judged[best].supported
-    missing_values = _missing(claim, premises[best], premises, context, published)
+    verifier = shipped_verifier()
+    support = verifier.support(features(claim, premises[best], judged, best))
+    missing_values = missing(claim, premises[best], premises, context, published)
     problems = tuple(text for text, _ in missing_values)
-    if support >= judge.supports and not problems:
+    # What the judge holds for unlikely is not supported, however its words stand.
+    if min(support, judged[best].supported) >= verifier.supports and not problems:
         return Verdict("supported", best, support)
     against = max(range(len(premises)), key=lambda i: judged[i].contradicted)
-    otherwise = support < judge.supports and judged[against].contradicted >= judge.contradicts
+    likely = judged[best].supported >= judge.supports
+    otherwise = not likely and judged[against].contradicted >= judge.contradicts
     if otherwise or any(differs for _, differs in missing_values):
         return Verdict("contradicted", best, support, problems or (_against(premises[against]),))
+    if likely and not problems:
+        problems = (f"a sentence has these words in another order or place: “{premises[best]}”",)
     return Verdict("not found", best, support, problems or (_reserve(claim, premises[best]),))
 
 
@@ -147,8 +154,8 @@ def _reserve(claim: str, premise: str) -> str:
     return "no sentence says this"
 
 
-def _missing(
-    claim: str, best: str, premises: Sequence[str], context: str, published: date | None
+def missing(
+    claim: str, best: str, premises: Sequence[str], context: str = "", published: date | None = None
 ) -> list[tuple[str, bool]]:
     """What the premises lack of a claim's numbers, dates, names and negations: (words for people, it differs there)."""
     wanted = set(content_stems(claim))

@@ -239,7 +239,7 @@ def fingerprint(bot: Bot, retriever: Retriever) -> str:
     for path in sorted(file for group in code for file in group):
         if not apart & set(path.parts[-2:]):
             parts.append(hashlib.sha256(path.read_bytes()).hexdigest())
-    trained = ("reader", "judge", "kinds", "ranking", "probability")
+    trained = ("reader", "judge", "verifier", "kinds", "ranking", "probability")
     manifests = [resource("models", name, "manifest.json") for name in trained]
     parts += [path.read_text(encoding="utf-8") for path in manifests if path.is_file()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
