@@ -1,7 +1,8 @@
 """The page's server with several readers at once: `python benchmarks/load.py --readers 10 --questions 20`.
 
 Each reader asks its questions one after the other through the page's API, of an index of the bundled sample, or of
-`--index`. Prints p50, p95 and the slowest answer in seconds, and the server's memory before, halfway and after.
+`--index`. Prints p50, p95 and the slowest answer in seconds, the server's processor time an answer, which other work on
+the machine changes less, and its memory before, halfway and after.
 With `--model NAME` that language model writes the answers, one at a time; else the extracts speak.
 """
 
@@ -57,7 +58,7 @@ def main() -> None:
                     took.append(time.perf_counter() - began)
                 return took
 
-            sizes = [page.memory()]
+            sizes, used = [page.memory()], page.processor_seconds()
             with ThreadPoolExecutor(given.readers) as pool:
                 began = time.perf_counter()
                 first = list(pool.map(read, range(given.readers)))
@@ -65,11 +66,13 @@ def main() -> None:
                 second = list(pool.map(read, range(given.readers)))
                 seconds = time.perf_counter() - began
             sizes.append(page.memory())
+            used = page.processor_seconds() - used
     took = np.concatenate([np.ravel(first), np.ravel(second)])
     p50, p95 = np.percentile(took, [50, 95])
     print(
         f"{given.readers} readers, {len(took)} questions, {given.model}: p50 {p50:.2f} s, p95 {p95:.2f} s, "
-        f"slowest {took.max():.2f} s, {len(took) / seconds:.1f} answers/s; load of the machine {os.getloadavg()[0]:.1f}"
+        f"slowest {took.max():.2f} s, {len(took) / seconds:.1f} answers/s, "
+        f"{1000 * used / len(took):.0f} ms of processor time each; load of the machine {os.getloadavg()[0]:.1f}"
     )
     print(f"memory of the server, MB: {', '.join(f'{size:.0f}' for size in sizes)}")
 

@@ -1,9 +1,22 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from rag.language.words import content_stems, fold, stem, words
+
+
+@pytest.mark.parametrize(
+    "text", ["“Ça”, 5½—O’Neill’s ’٣٤’ café cafe\u0301", "का किताब ﷺ", "각 \u1100\u1161 が か\u3099", "ǅ ﬃ İ ẞ"]
+)
+def test_folding_a_text_is_folding_its_characters_together(text: str) -> None:
+    plain = unicodedata.normalize("NFKD", text.replace("’", "'"))
+    kept = "".join(c for c in plain if c >= "\u0900" or not unicodedata.combining(c))
+    digits = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in kept)
+    assert fold(text) == unicodedata.normalize("NFC", digits).casefold()
 
 
 def test_folding_and_stems() -> None:

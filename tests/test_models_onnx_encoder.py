@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from rag.models.embedder import SentenceTransformerEmbedder, open_embedder, published_prompts
@@ -49,6 +50,14 @@ def test_sentences_come_from_the_passages_own_pass(embedder: Any, kept: Any) -> 
         assert ((mine * theirs).sum(axis=1)[read] > 0.95).all()
     assert not parts[2][2].any()  # an empty stretch
     assert not parts[3][1].any()  # behind the last token that the model reads
+
+
+def test_attention_is_traced_without_checks_that_find_nothing(kept: Any, cache_dir: Path, embedder: Any) -> None:
+    (model,) = cache_dir.glob("encoders/*/model.onnx")
+    operators = {node.op_type for node in onnx.load(str(model)).graph.node}
+    assert "Softmax" in operators
+    assert "IsNaN" not in operators
+    assert embedder.modules[0].auto_model.config._attn_implementation == "sdpa", "the model itself stays as it was"
 
 
 def test_a_copy_is_made_once_and_a_damaged_one_anew(kept: Any, cache_dir: Path, monkeypatch: Any) -> None:

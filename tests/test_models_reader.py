@@ -50,6 +50,12 @@ def test_a_reading_stays_in_its_region(reader: Reader) -> None:
     assert inside_second.logit < inside_first.logit
 
 
+def test_a_text_reads_alike_whatever_is_read_with_it(reader: Reader) -> None:
+    question, others = "Where was the treaty signed?", ["Rain. " * 150, "Nobody was hurt in Lima."]
+    (alone,) = reader.read(question, [TEXT])
+    assert reader.read(question, [others[0], TEXT, others[1]])[1] == alone
+
+
 def test_a_long_text_is_read_to_its_end(reader: Reader) -> None:
     filler = "The weather was mild and nothing of note happened in the village that day. " * 60
     (found,) = reader.read("Where was the treaty signed?", [filler + TEXT])[0]
