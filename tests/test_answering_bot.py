@@ -71,6 +71,15 @@ def speaking(bot: Bot, text: str) -> tuple[Bot, Scripted]:
     return Bot(bot.retriever, scripted, reader=bot.reader, judge=bot.judge), scripted
 
 
+def test_a_model_that_says_the_same_again_is_stopped(bot: Bot) -> None:
+    said = "The ceasefire was signed in Doha."
+    writing, _ = speaking(bot, f"{said} Qatar brokered it. " + f"{said} " * 40)
+    pieces = [piece for piece in writing.stream("Where was the ceasefire signed?") if isinstance(piece, str)]
+    assert "".join(pieces).split() == f"{said} Qatar brokered it. {said}".split()
+    texts = [claim.text for claim in writing.ask("Where was the ceasefire signed?").claims]
+    assert texts == [said, "Qatar brokered it."]
+
+
 def test_extracts_are_verbatim_cited_and_labelled(bot: Bot, retriever: Retriever) -> None:
     answer = bot.ask("Where was the ceasefire signed?")
     assert (answer.kind, answer.model) == ("extracts", "extracts")

@@ -21,7 +21,7 @@ from rag.answering.extracts import Extract, extract
 from rag.answering.finding import find, read, shipped_probability
 from rag.answering.timeline import about, summary
 from rag.answering.understand import SPELLING, Surroundings, understand
-from rag.answering.writing import abstains, claims_of, excerpts, fit, judge_claim, prefix, whole_words
+from rag.answering.writing import abstains, claims_of, excerpts, fit, judge_claim, prefix, repeats, whole_words
 from rag.errors import ModelCrashed, ModelError
 from rag.language.spelling import corrected, corrections, lost_capitals, recased
 from rag.language.topics import asked_topic
@@ -50,7 +50,7 @@ UNMEASURED_RATE = 120.0
 UNSUPPORTED = 0.05
 #: Words of an answer up to which what a model writes is completed with sentences of the articles (table:
 #: eval/README.md).
-ANSWER_WORDS = 75
+ANSWER_WORDS = 60
 
 
 #: Said of an answer from articles in another language.
@@ -330,6 +330,8 @@ class _Run:
                 self.timings.setdefault("first_token", time.perf_counter() - self.started)
                 written, pieces = written + piece, pieces + 1
                 yield piece
+                if repeats(written):
+                    break
         except ModelError as error:
             note = f"The language model failed, so these are extracts: {error}"
             yield self.extracted(note)

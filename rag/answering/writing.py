@@ -184,7 +184,17 @@ def whole_words(written: str) -> str:
 
 
 def claims_of(text: str) -> list[str]:
-    """The sentences of what a model wrote, without marks and bullets; what holds no letter or digit is dropped."""
+    """The sentences of what a model wrote, without marks and bullets, each once; what has no letter or digit goes."""
+    return list(dict.fromkeys(_said(text)))
+
+
+def repeats(written: str) -> bool:
+    """Whether what was written ends with a sentence that it has already: small models may go on so without end."""
+    *earlier, last = ["", *_said(written)]
+    return written.rstrip()[-1:] in {".", "!", "?"} and last in earlier
+
+
+def _said(text: str) -> list[str]:
     found = []
     for line in text.splitlines():
         body = _BULLET.sub("", _MARK.sub("", line))
