@@ -415,3 +415,13 @@ def test_any_markup_gives_an_article_or_a_refusal(text: str, tag: str) -> None:
         return
     cleaned = found.cleaned
     assert all(0 <= s.start < s.end <= len(cleaned.text) for s in cleaned.spans)
+
+
+def test_a_day_that_no_reader_sees_is_the_page_s_only_where_nothing_stands_around_the_article() -> None:
+    head = '<meta property="article:published_time" content="2026-11-20">'
+    alone = extract(page(f"<h1>{TITLE}</h1>{paragraphs()}", head)).cleaned
+    assert (alone.published, alone.dated_by) == (date(2026, 11, 20), "metadata")
+    menu = "".join(f"<div><a href='/{n}'>Part {n}</a></div>" for n in range(30))
+    framed = extract(page(f"<nav>{menu}</nav><h1>{TITLE}</h1>{paragraphs()}<footer>{menu}</footer>", head)).cleaned
+    assert framed.published is None
+    assert any("20 November 2026 stands in the page's data" in note for note in framed.notes)

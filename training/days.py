@@ -5,8 +5,7 @@ python -m training.days --corpus FOLDER --second FOLDER --out models/days
 The corpus is a checkout of adbar/trafilatura, whose tests/evaldata.json names the day of some 850 pages ("" where
 people found none); its pages lie in tests/cache and tests/eval. The second folder is a checkout of adbar/htmldate: a
 later annotation of 614 of the same pages, whose days are what is fitted, and of some 380 others, which are fitted too.
-The pages are halved by the checksum of their address. What ships is fitted on the first half; each half is also judged
-by what is fitted on the other, for the tables.
+The tables judge each page by what is fitted on the pages of other sites; what ships is fitted on all.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -32,10 +32,13 @@ L2 = 3.0
 """Strength of the choice's regularisation."""
 TREES, LEAF = 100, 5
 """Trees of the forest, and the fewest pages in a leaf."""
-FOLDS = 5
-COST = 5.0
-"""Of a wrong day, in days that are missing: what is missing is told, what is wrong is not."""
-THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.75, *(n / 100 for n in range(80, 95)))
+C = 0.01
+"""Of the logistic regression: the inverse strength of its regularisation."""
+FOLDS, PARTS, SPLITS = 5, 10, 4
+"""Parts for choices that the judges learn from; parts that the tables judge apart; ways to make those."""
+WRONG, GIVEN = 30, 10
+"""Wrong days, and days given to undated pages, of the corpus that are borne at most, as it is annotated."""
+THRESHOLDS = (0.0, 0.5, 0.6, 0.7, *(n / 100 for n in range(75, 95)))
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,15 @@ class Page:
     given: tuple[Candidate, ...]
 
     @property
-    def half(self) -> int:
-        return int(hashlib.sha256(self.url.encode()).hexdigest(), 16) % 2
+    def site(self) -> str:
+        """The last two parts of its host, three where the last two are short ("co.uk")."""
+        own = re.sub(r"^https?://web\.archive\.org/web/[^/]*/", "", self.url)
+        parts = (urlsplit(own if "//" in own else f"http://{own}").hostname or "").split(".")
+        return ".".join(parts[-3 if len("".join(parts[-2:])) <= 5 else -2 :])
+
+    def fold(self, of: int, split: int = 0) -> int:
+        """One of so many parts; a site is in one, and in another of another split."""
+        return int(hashlib.sha256(f"{split} {self.site}".encode()).hexdigest(), 16) % of
 
     @property
     def settled(self) -> str:
@@ -65,6 +75,7 @@ class Page:
 
 
 Label = Callable[[Page], str]
+Judged = tuple[Page, Candidate | None, float]
 
 
 def read(corpus: Path, second: Path | None) -> tuple[list[Page], list[Page]]:
@@ -128,25 +139,23 @@ def fit_choice(pages: Iterable[Page]) -> dict[str, float]:
     return {name: round(float(weight), 4) for name, weight in zip(names, found.x, strict=True)}
 
 
-def fit(pages: Sequence[Page], more: Sequence[Page]) -> Model:
-    """The choice, the forest that tells whether to trust it, and the lowest threshold that keeps the shares on `pages`.
-
-    The forest learns from choices that were fitted without the page, and the threshold from forests without it.
-    """
-    every = [*pages, *more]
-    folds = [every[k::FOLDS] for k in range(FOLDS)]
-    parts = [fit_choice(page for fold in folds if fold is not left for page in fold) for left in folds]
-    rows = [[_row(page, part) for page in fold if page.given] for fold, part in zip(folds, parts, strict=True)]
-    trees = [_forest([row for some in rows if some is not left for row in some]) for left in rows]
-    judges = [Model(part, forest, 0) for part, forest in zip(parts, trees, strict=True)]
-    apart = [(page, likeliest(page.given, judge)) for fold, judge in zip(folds, judges, strict=True)
-             for page in fold if page.given and page in pages]  # fmt: skip
-    costs = {threshold: _cost(_counts(apart, threshold, lambda page: page.settled)) for threshold in THRESHOLDS}
-    return Model(fit_choice(every), _forest([row for some in rows for row in some]), min(costs, key=lambda t: costs[t]))
+def fit(pages: Sequence[Page]) -> Model:
+    """The choice, and what tells whether to trust it, which learns from choices that were fitted without the site."""
+    rows = []
+    for left in range(FOLDS):
+        part = fit_choice(page for page in pages if page.fold(FOLDS) != left)
+        rows += [_row(page, part) for page in pages if page.given and page.fold(FOLDS) == left]
+    return Model(fit_choice(pages), _forest(rows), _logistic(rows), 0.0)
 
 
-def _cost(counts: Counter[str]) -> float:
-    return counts["none"] + COST * (counts["wrong"] + counts["given one"])
+def cross_fitted(pages: Sequence[Page], split: int) -> list[Judged]:
+    """Each page with its likeliest day and the probability of it, by what is fitted on the other sites."""
+    found: list[Judged] = []
+    for left in range(PARTS):
+        model = fit([page for page in pages if page.fold(PARTS, split) != left])
+        apart = [page for page in pages if page.fold(PARTS, split) == left]
+        found += [(page, *(likeliest(page.given, model) if page.given else (None, 0.0))) for page in apart]
+    return found
 
 
 def _row(page: Page, weights: Mapping[str, float]) -> tuple[dict[str, float], bool]:
@@ -173,24 +182,28 @@ def _tree(tree: Any, names: Sequence[str], node: int) -> dating.Tree:
             _tree(tree, names, high)]  # fmt: skip
 
 
-def _counts(found: Iterable[tuple[Page, tuple[Candidate, float]]], threshold: float, label: Label) -> Counter[str]:
+def _logistic(rows: Sequence[tuple[dict[str, float], bool]]) -> dict[str, float]:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    table, labels = np.array([list(row.values()) for row, _ in rows]), np.array([label for _, label in rows])
+    scaler = StandardScaler().fit(table)
+    fitted = LogisticRegression(C=C, max_iter=2000).fit(scaler.transform(table), labels)
+    weights = fitted.coef_[0] / scaler.scale_
+    named = zip([*rows[0][0], ""], [*weights, fitted.intercept_[0] - weights @ scaler.mean_], strict=True)
+    return {name: round(float(weight), 4) for name, weight in named}
+
+
+def _counts(found: Iterable[Judged], threshold: float, label: Label) -> Counter[str]:
+    """How many pages are dated right, wrong or not, and how many undated ones are given a day."""
     counts: Counter[str] = Counter()
-    for page, (best, probability) in found:
-        taken = trusted(page.given, best, probability, threshold)
+    for page, best, probability in found:
+        taken = trusted(page.given, best, probability, threshold) if best else None
         day = str(taken.day) if taken else ""
         if label(page):
             counts["right" if day == label(page) else "wrong" if day else "none"] += 1
         else:
             counts["given one" if day else "undated"] += 1
-    return counts
-
-
-def outcomes(pages: Sequence[Page], model: Model, threshold: float, label: Label) -> Counter[str]:
-    """How many pages are dated right, wrong or not, and how many undated ones are given a day."""
-    counts = _counts([(page, likeliest(page.given, model)) for page in pages if page.given], threshold, label)
-    for page in pages:
-        if not page.given:
-            counts["none" if label(page) else "undated"] += 1
     return counts
 
 
@@ -206,31 +219,39 @@ def main() -> None:
 
 
 def report(pages: Sequence[Page], more: Sequence[Page], out: Path | None) -> None:
-    """Fit on each half, print the tables, and write what was fitted on the first."""
-    halves = [[page for page in pages if page.half == half] for half in (0, 1)]
-    models = [fit(half, more) for half in halves]
-    print(f"{len(pages)} pages, {len(more)} more fitted on; each half judged by what is fitted on the other")
+    """Print the tables, and write what is fitted on all pages, with the lowest threshold that the bounds allow."""
+    corpus = {page.url for page in pages}
+    splits = [[each for each in cross_fitted([*pages, *more], n) if each[0].url in corpus] for n in range(SPLITS)]
+    print(f"{len(pages)} pages, {len(more)} more fitted on; each judged by what is fitted on other sites")
+    print(f"means of {SPLITS} splits into {PARTS} parts, and each split")
     labels: dict[str, Label] = {"as annotated": lambda page: page.wanted, "later annotation": lambda page: page.settled}
+    kept: list[float] = []
     for name, label in labels.items():
         print(name)
-        chosen_ones = sum((outcomes(halves[1 - n], models[n], models[n].threshold, label) for n in (0, 1)), Counter())
-        print(f"  chosen on the fitted half ({models[0].threshold}, {models[1].threshold})  {_shown(chosen_ones)}")
         for threshold in THRESHOLDS:
-            both = sum((outcomes(halves[1 - n], models[n], threshold, label) for n in (0, 1)), Counter())
-            print(f"  {threshold:.2f}  {_shown(both)}")
-    ships = outcomes(halves[1], models[0], models[0].threshold, labels["as annotated"])
-    print(f"the second half by what ships: {_shown(ships)}")
+            counts = [_counts(found, threshold, label) for found in splits]
+            print(f"  {threshold:.2f}  {_shown(counts)}")
+            if name == "as annotated" and all(c["wrong"] <= WRONG and c["given one"] <= GIVEN for c in counts):
+                kept.append(threshold)
+    threshold = min(kept, default=THRESHOLDS[-1])
+    print(f"the lowest threshold that bears no more than {WRONG} and {GIVEN} in any split is {threshold}")
     if out:
-        model = models[0]
-        out.mkdir(parents=True, exist_ok=True)
-        data = {"format": 2, "threshold": model.threshold, "weights": model.weights}
-        trees = ",\n".join(json.dumps(tree, separators=(",", ":")) for tree in model.trees)
-        text = json.dumps(data, indent=1)[:-2] + ',\n "trees": [\n' + trees + "\n]}\n"
-        (out / "manifest.json").write_text(text, encoding="utf-8")
+        write(fit([*pages, *more]), threshold, out)
 
 
-def _shown(counts: Counter[str]) -> str:
-    return ", ".join(f"{counts[name]} {name}" for name in ("right", "wrong", "none", "undated", "given one"))
+def write(model: Model, threshold: float, out: Path) -> None:
+    """The manifest, a tree a line."""
+    out.mkdir(parents=True, exist_ok=True)
+    data = {"format": 3, "threshold": threshold, "weights": model.weights, "logistic": model.logistic}
+    trees = ",\n".join(json.dumps(tree, separators=(",", ":")) for tree in model.trees)
+    text = json.dumps(data, indent=1)[:-2] + ',\n "trees": [\n' + trees + "\n]}\n"
+    (out / "manifest.json").write_text(text, encoding="utf-8")
+
+
+def _shown(counts: Sequence[Counter[str]]) -> str:
+    names = ("right", "wrong", "none", "undated", "given one")
+    means = ", ".join(f"{sum(some[name] for some in counts) / len(counts):.1f} {name}" for name in names)
+    return f"{means}  ({', '.join('/'.join(str(some[name]) for name in names) for some in counts)})"
 
 
 if __name__ == "__main__":

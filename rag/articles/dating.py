@@ -2,9 +2,9 @@
 
 Pages contradict themselves: their data holds the day of a template or of a move, a line at the headline that of a
 change or of an event, and a page that shows no day at all may still carry one in its data. So each day is a candidate,
-known by where it stands and by what else the page says. A linear model chooses among a page's candidates, and a small
-forest of decision trees tells whether a reader would give that day (models/days, training/days.py). Knows nothing about
-files.
+known by where it stands and by what else the page says. A linear model chooses among a page's candidates; a small
+forest of decision trees and a logistic regression tell together whether a reader would give that day (models/days,
+training/days.py). Knows nothing about files.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from math import exp
+from math import exp, log1p
 from typing import Any, Final
 
 from rag.articles.blocks import Block
@@ -55,6 +55,9 @@ _ITEMS = "//*[@itemprop='datePublished' or @itemprop='uploadDate' or @pubdate or
 _TITLED = "//*[@title and (contains(@class, 'published') or contains(@class, 'updated') or contains(@class, 'date'))]"
 #: Words of a line that may be about the article rather than of it.
 _SHORT = 25
+#: Blocks beside the article up to which a page has no menu, no lists, no footer: any number from 5 to 15 does the same
+#: on the annotated pages.
+_FRAME = 10
 
 Tree = float | list[Any]
 
@@ -87,13 +90,15 @@ class Model:
 
     Attributes:
         weights: of each trait, in log-odds, for the choice among the days of a page.
-        trees: each a share in [0, 1], or [trait, threshold, tree up to it, tree above it]; their mean is the
-            probability that the chosen day is right. They also know "share", the probability of the choice.
-        threshold: probability from which a day is given.
+        trees: each a share in [0, 1], or [trait, threshold, tree up to it, tree above it]; they also know "share", the
+            probability of the choice. Their mean is one probability that the chosen day is right.
+        logistic: of each trait and "share", in log-odds, and of "", which is always 1: gives the other probability.
+        threshold: mean of the two from which a day is given.
     """
 
     weights: Mapping[str, float]
     trees: Sequence[Tree]
+    logistic: Mapping[str, float]
     threshold: float
 
 
@@ -126,6 +131,7 @@ def candidates(
     lines = list(_lines(found, kept, page.language, told))
     places = _with_lines(told, page, found, kept, cleaned, lines)
     whole = _page_traits(page, tree, cleaned, lines, places)
+    whole["bare"] = float(len(found) - sum(kept) <= _FRAME)
     span = _span(page, found, kept)
     return [
         Candidate(
@@ -134,7 +140,9 @@ def candidates(
             {
                 **{name: float(name in where) for name in PLACES},
                 **_shown_traits(when, lines, span),
+                **_line_traits(when, lines, span[0]),
                 **_relative_traits(when, where, places, any(when in line.days and line.own for line in lines)),
+                **_gap_traits(when, where, places, lines),
                 **whole,
             },
         )
@@ -157,24 +165,30 @@ def choose(given: Sequence[Candidate]) -> tuple[date | None, str, list[str]]:
 
 
 def trusted(given: Sequence[Candidate], best: Candidate, probability: float, threshold: float) -> Candidate | None:
-    """The likeliest day where it is likely enough; else one that outlets give in forms of their own, or None.
+    """The likeliest day of a page where it is to be given, else one that the page's address holds, or None.
 
-    The pages that the models learned from are recipes, shops and diaries more than news: hardly any has its day only in
-    its address, in the data of a news article, in `article:published_time` or in a dateline.
+    Where it is not likely enough, still in forms that outlets use: a dateline, the data of a news article, and address
+    or data of a page that was saved without what stands around its article. The pages that the models learned from are
+    recipes, shops and diaries more than news, and whole: there a day that is not shown is often none.
     """
     if probability >= threshold:
         return best
-    if addressed := next((each for each in given if "url" in each.places), None):
-        return addressed
-    told = best.places & {"dateline", "meta_article"} or ("data" in best.places and best.traits["news_type"] == 1)
-    return best if told else None
+    if best.traits["bare"]:
+        if addressed := next((each for each in given if "url" in each.places), None):
+            return addressed
+        told = bool(best.places & {"data", "meta_article"})
+    else:
+        told = "data" in best.places and best.traits["news_type"] == 1
+    return best if told or "dateline" in best.places else None
 
 
 def likeliest(given: Sequence[Candidate], model: Model) -> tuple[Candidate, float]:
     """The candidate that the model chooses (of one or more), and the probability that it is right, in [0, 1]."""
     best, share = chosen(given, model.weights)
-    traits = {**best.traits, "share": share}
-    return best, sum(_fall(tree, traits) for tree in model.trees) / len(model.trees)
+    traits = {**best.traits, "share": share, "": 1.0}
+    forest = sum(_fall(tree, traits) for tree in model.trees) / len(model.trees)
+    linear = 1 / (1 + exp(-sum(model.logistic[name] * value for name, value in traits.items())))
+    return best, (forest + linear) / 2
 
 
 def chosen(given: Sequence[Candidate], weights: Mapping[str, float]) -> tuple[Candidate, float]:
@@ -203,9 +217,10 @@ def shipped_days() -> Model:
 
 def _of_manifest(data: Any) -> Model:
     weights = {str(name): float(weight) for name, weight in data["weights"].items()}
-    if not weights.keys() >= set(PLACES) or not data["trees"]:
+    logistic = {str(name): float(weight) for name, weight in data["logistic"].items()}
+    if not weights.keys() >= set(PLACES) or logistic.keys() != {*weights, "share", ""} or not data["trees"]:
         raise ValueError("no trees, or not the weight of each place")
-    return Model(weights, data["trees"], float(data["threshold"]))
+    return Model(weights, data["trees"], logistic, float(data["threshold"]))
 
 
 def _places_in_data(page: About, tree: Any, url: str | None) -> dict[date, set[str]]:
@@ -312,6 +327,42 @@ def _shown_traits(when: date, lines: Sequence[_Line], span: tuple[int, int]) -> 
         "first_after_headline": after is not None and when in after.days,
     }
     return {name: float(bool(value)) for name, value in traits.items()}
+
+
+def _line_traits(when: date, lines: Sequence[_Line], head: int) -> dict[str, float]:
+    """The line of the page's own that shows a day nearest to the headline: how near, how long, how many days it has."""
+    own = [line for line in lines if when in line.days and line.own]
+    near = min(own, key=lambda line: abs(line.at - head), default=None)
+    return {
+        "distance": _share(near.at - head + 10, 30) if near else 1.0,
+        "line_words": _share(len(words(near.block.text)), 40) if near else 1.0,
+        "line_days": _share(len(near.days), 4) if near else 0.0,
+        "lines": _share(sum(when in line.days for line in lines), 6),
+    }
+
+
+def _share(number: float, most: float) -> float:
+    return min(max(number, 0.0), most) / most
+
+
+def _gap_traits(
+    when: date, where: set[str], places: Mapping[date, set[str]], lines: Sequence[_Line]
+) -> dict[str, float]:
+    """How far a day is from the page's others, on a scale of logarithms: 1 is some twenty years."""
+
+    def gap(to: Iterable[date]) -> float:
+        return min((min(log1p(abs((when - day).days)) / 9, 1.0) for day in to), default=0.0)
+
+    published = [day for day, some in places.items() if some & _PUBLISHED_IN_DATA]
+    modified = [day for day, some in places.items() if some & {"data_modified", "meta_modified", "changed"}]
+    return {
+        "places": len(where) / len(PLACES),
+        "to_newest": gap([max(places)]),
+        "to_oldest": gap([min(places)]),
+        "to_published": gap(published and [min(published)]),
+        "to_modified": gap(modified and [max(modified)]),
+        "others_shown": float(any(line.own and set(line.days) - {when} for line in lines)),
+    }
 
 
 def _relative_traits(when: date, where: set[str], places: Mapping[date, set[str]], own: bool) -> dict[str, float]:
