@@ -18,7 +18,7 @@ def whole_span(sentence: str, start: int, end: int, kind: str, question: str) ->
     Args:
         kind: what is asked for, see `rag.types.Query`.
     """
-    if kind in {"person", "place", "entity", "list"}:
+    if kind in {"person", "place", "entity", "list", "definition"}:  # "Who are the mediators?" asks for a list
         return whole_list(sentence, start, end, question)
     if kind == "date":
         return whole_date(sentence, start, end)
