@@ -16,7 +16,7 @@ from rag.models.reader import Reader
 from rag.resources import resource
 from training import negatives
 from training.batching import batches
-from training.days import Page, _row, _tree, fit, outcomes
+from training.days import Page, _counts, _row, _tree, cross_fitted, fit
 from training.measure_reader import Outcome, f1, summary
 from training.reader import shipped_weights
 from training.sources import HELD_OUT_FROM, Example, Guard, _detokenise, guard, held_out_articles, news, squad
@@ -147,24 +147,30 @@ def test_training_can_go_on_from_the_shipped_reader() -> None:
 
 
 @pytest.mark.slow
-def test_the_days_that_were_fitted_are_chosen_as_the_forest_would() -> None:
+def test_the_days_that_were_fitted_are_chosen_as_forest_and_regression_would() -> None:
     """A day that is shown is right, one in a comment is wrong, and a page of comments alone has none."""
     from sklearn.ensemble import RandomForestClassifier
 
     rng = random.Random(0)
 
     def given(shown: float, day: int) -> Candidate:
-        traits = dict.fromkeys(PLACES, 0.0) | {"line": 1.0, "shown": shown, "news_type": 0.0, "clock": rng.random()}
+        traits = dict.fromkeys(PLACES, 0.0) | {
+            "line": 1.0,
+            "shown": shown,
+            "news_type": 0.0,
+            "bare": 0.0,
+            "clock": round(rng.random(), 1),
+        }
         return Candidate(date(2026, 11, day), frozenset({"line"}), traits)
 
-    pages = [Page(f"https://a.test/{n}", "2026-11-20" if n % 4 else "", "",
+    pages = [Page(f"https://site{n}.test/", "2026-11-20" if n % 4 else "", "",
                   (given(0.0, 3), *([given(1.0, 20)] if n % 4 else []))) for n in range(200)]  # fmt: skip
-    model = fit(pages, [])
-    counts = outcomes(pages, model, model.threshold, lambda page: page.wanted)
-    assert counts == {"right": 150, "undated": 50}
+    assert _counts(cross_fitted(pages, 0), 0.5, lambda page: page.wanted) == {"right": 150, "undated": 50}
+    model = fit(pages)
     rows = [_row(page, model.weights) for page in pages]
     table, labels = [list(row.values()) for row, _ in rows], [label for _, label in rows]
     forest = RandomForestClassifier(10, min_samples_leaf=5, random_state=0).fit(table, labels)
-    ours = Model(model.weights, [_tree(tree.tree_, list(rows[0][0]), 0) for tree in forest.estimators_], 0.5)
+    trees = [_tree(tree.tree_, list(rows[0][0]), 0) for tree in forest.estimators_]
+    ours = Model(model.weights, trees, dict.fromkeys(model.logistic, 0.0), 0.5)  # says .5 of each
     for page, expected in zip(pages, forest.predict_proba(table)[:, 1], strict=True):
-        assert likeliest(page.given, ours)[1] == pytest.approx(expected, abs=0.002)
+        assert likeliest(page.given, ours)[1] == pytest.approx((expected + 0.5) / 2, abs=0.002)
