@@ -694,6 +694,9 @@ def test_csv_with_named_columns(tmp_path: Path) -> None:
     excel = tmp_path / "c.csv"
     excel.write_bytes(f"sep=;\r\nHEADLINE;Article Text;Publish Date\r\nFähre;{LEDE};03.03.2024\r\n".encode("cp1252"))
     assert (one(excel).title, one(excel).text, one(excel).published) == ("Fähre", LEDE, WHEN)
+    tabs = tmp_path / "d.tsv"
+    tabs.write_text(f"Headline\tText\tDate\nFerry sails\t{LEDE}\t2024-03-03\n")
+    assert (one(tabs).title, one(tabs).text, one(tabs).published) == ("Ferry sails", LEDE, WHEN)
     (tmp_path / "b.csv").write_text("a,b\n1,2\n")
     assert refused(tmp_path / "b.csv").reason == "No column holds a body: a, b."
 

@@ -18,7 +18,8 @@ PAGES = (".html", ".htm", ".xhtml", ".shtml", ".php")
 RECORDS = (".json", ".jsonl", ".ndjson")
 FEEDS = (".xml", ".rss", ".atom")
 ARCHIVES = (".zip", ".warc", ".mbox", ".gz")
-OTHERS = (".pdf", ".docx", ".epub", ".eml", ".mhtml", ".mht", ".csv")
+TABLES = (".csv", ".tsv")
+OTHERS = (".pdf", ".docx", ".epub", ".eml", ".mhtml", ".mht", *TABLES)
 SUFFIXES = frozenset({*PLAIN, *MARKDOWN, *PAGES, *RECORDS, *FEEDS, *ARCHIVES, *OTHERS})
 READ = "Read are: " + " ".join(sorted(SUFFIXES))
 
@@ -27,7 +28,8 @@ _BY_TYPE = {
     "application/ld+json": ".json", "application/x-ndjson": ".jsonl", "application/jsonl": ".jsonl",
     "application/rss+xml": ".xml", "application/atom+xml": ".xml", "application/rdf+xml": ".xml",
     "application/xml": ".xml", "text/xml": ".xml", "text/html": ".html", "application/xhtml+xml": ".html",
-    "text/plain": ".txt", "text/markdown": ".md", "text/csv": ".csv", "message/rfc822": ".eml",
+    "text/plain": ".txt", "text/markdown": ".md", "text/csv": ".csv",
+    "text/tab-separated-values": ".tsv", "message/rfc822": ".eml",
     "multipart/related": ".mhtml", "application/epub+zip": ".epub", "application/zip": ".zip",
     "application/mbox": ".mbox", "application/warc": ".warc", "application/gzip": ".gz",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
@@ -79,7 +81,7 @@ def kind_of_answer(content_type: str, url: str, data: bytes) -> str:
         return kind
     named = suffix_of(urlsplit(url).path)
     fallback = kind or (named if named in SUFFIXES else ".html" if b"<" in data[:1024] else ".txt")
-    if fallback == ".txt" and named in {*MARKDOWN, *RECORDS, ".csv"}:
+    if fallback == ".txt" and named in {*MARKDOWN, *RECORDS, *TABLES}:
         fallback = named
     return sniffed(data, fallback)
 
@@ -154,8 +156,10 @@ def reader_of(kind: str) -> Reader:
         return records.read
     if kind in FEEDS:
         return feed.read
+    if kind in TABLES:
+        return table.read
     found: dict[str, Reader] = {
-        ".pdf": pdf.read, ".docx": documents.read_docx, ".epub": documents.read_epub, ".csv": table.read,
+        ".pdf": pdf.read, ".docx": documents.read_docx, ".epub": documents.read_epub,
         ".eml": mail.read_mail, ".mhtml": mail.read_mhtml, ".mht": mail.read_mhtml, ".mbox": mail.read_mbox,
         ".zip": archives.read_zip, ".warc": archives.read_warc, ".gz": archives.read_gzip, ".sitemap": sitemap.read,
     }  # fmt: skip

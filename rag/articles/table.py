@@ -1,4 +1,4 @@
-"""CSV with named columns: one article a row, the columns named as the fields of JSON records."""
+"""CSV and TSV with named columns: one article a row, the columns named as the fields of JSON records."""
 
 from __future__ import annotations
 

@@ -40,9 +40,9 @@ def index(
 ) -> None:
     """Read articles and add them to the index.
 
-    Takes .txt, .md, .html, .pdf, .docx, .epub, .eml, .mbox, .mhtml, .json, .jsonl, .csv, .warc, .zip, RSS, Atom and
-    JSON feeds, sitemaps, web pages, and folders of these. Unchanged articles are skipped; of two versions the newer is
-    shown and the older kept. Exit status 1 when an input was refused; the others are indexed.
+    Takes .txt, .md, .html, .pdf, .docx, .epub, .eml, .mbox, .mhtml, .json, .jsonl, .csv, .tsv, .warc, .zip, RSS, Atom
+    and JSON feeds, sitemaps, web pages, and folders of these. Unchanged articles are skipped; of two versions the newer
+    is shown and the older kept. Exit status 1 when an input was refused; the others are indexed.
     """
     from rag.articles import load
     from rag.indexing.build import build_index
