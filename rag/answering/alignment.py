@@ -85,7 +85,10 @@ def shipped_verifier() -> Verifier:
 
 def _verifier(data: Any) -> Verifier:
     mean, scale = (tuple(float(data[part][name]) for name in FEATURES) for part in ("mean", "scale"))
-    return Verifier(mean, scale, tuple(map(float, data["weights"])), float(data["bias"]), float(data["supports"]))
+    weights = tuple(map(float, data["weights"]))
+    if len(weights) != len(FEATURES) * (len(FEATURES) + 3) // 2:
+        raise ValueError(f"{len(weights)} weights")
+    return Verifier(mean, scale, weights, float(data["bias"]), float(data["supports"]))
 
 
 @dataclass(frozen=True, slots=True)
