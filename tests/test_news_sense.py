@@ -149,7 +149,7 @@ class Ask:
 ASKS = [
     # several questions in one: each answered, or named as unanswered
     Ask("theatre", "What did the theatre cost, and who paid a quarter of it?", ("52 million", "Sorge"),
-        wanted="'came from' for 'paid' has the probability .118, and .14 is asked for"),
+        wanted="'came from' for 'paid' is less likely than is asked for"),
     Ask("theatre", "Who planned the theatre and how many plays does it stage each year?", ("Odile Brandt",),
         noted="do not say: How many plays"),
     Ask("theatre", "When did the theatre of Marl reopen, who planned it and how many seats has it?",
