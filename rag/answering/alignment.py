@@ -17,7 +17,7 @@ from functools import cache
 from itertools import combinations_with_replacement, pairwise
 from typing import TYPE_CHECKING, Any
 
-from rag.language.reservations import HEDGES, NEGATIONS, REPORTING, marks
+from rag.language.reservations import HEDGES, NEGATIONS, REPORTING
 from rag.language.words import STOP_WORDS, stem, words
 from rag.resources import from_manifest
 
@@ -110,6 +110,7 @@ def features(claim: str, premise: str, judged: Sequence[Judgement], best: int) -
         judged: what the judge says of each premise and the claim.
     """
     mine, theirs = _tokens(claim), _tokens(premise)
+    said_words, there_words = {token.word for token in mine}, {token.word for token in theirs}
     capitals = {token.stem for token in (*mine, *theirs) if token.capital}
     said = [token for token in mine if token.content]
     there = [token for token in theirs if token.content]
@@ -119,6 +120,7 @@ def features(claim: str, premise: str, judged: Sequence[Judgement], best: int) -
     for place, word in enumerate(other):
         places.setdefault(word, []).append(place)
     together = set(pairwise(other))
+    own = set(stems)
     rest = [judgement.supported for n, judgement in enumerate(judged) if n != best]
     return [
         _log_odds(judged[best].supported),
@@ -129,10 +131,10 @@ def features(claim: str, premise: str, judged: Sequence[Judgement], best: int) -
         min(3, _renamed(stems, named, other, [token.digits or token.stem in capitals for token in there])),
         min(4, sum(pair not in together for pair in pairwise(word for word in stems if word in places))),
         sum(pair in together for pair in pairwise(stems)) / max(1, len(stems) - 1),
-        float(" ".join(words(claim)) in " ".join(words(premise))),
-        *(float(_left_out(vocabulary, claim, theirs, set(stems))) for vocabulary in (NEGATIONS, HEDGES, REPORTING)),
-        len(set(marks(claim, REPORTING)) - set(marks(premise, REPORTING))),
-        any(token.word == "by" for token in mine) - any(token.word == "by" for token in theirs),
+        float(" ".join(token.word for token in mine) in " ".join(token.word for token in theirs)),
+        *(_left_out(vocabulary, said_words, theirs, own) for vocabulary in (NEGATIONS, HEDGES, REPORTING)),
+        len((said_words - there_words) & REPORTING),
+        ("by" in said_words) - ("by" in there_words),
     ]
 
 
@@ -165,9 +167,9 @@ def _renamed(stems: Sequence[str], named: Sequence[bool], other: Sequence[str], 
     return sum(op == "replace" and any(named[a:b]) and any(there[c:d]) for op, a, b, c, d in changes)
 
 
-def _left_out(vocabulary: frozenset[str], claim: str, theirs: Sequence[_Token], stems: set[str]) -> int:
+def _left_out(vocabulary: frozenset[str], said: set[str], theirs: Sequence[_Token], stems: set[str]) -> int:
     """Words of a vocabulary before a content word of the claim, in the premise, 0 to 2; 0 where the claim has one."""
-    if marks(claim, vocabulary):
+    if vocabulary & said:
         return 0
     count = 0
     for at, token in enumerate(theirs):

@@ -190,8 +190,10 @@ def claims_of(text: str) -> list[str]:
 
 def repeats(written: str) -> bool:
     """Whether what was written ends with a sentence that it has already: small models may go on so without end."""
+    if written.rstrip()[-1:] not in {".", "!", "?"}:
+        return False  # asked after every word, so sentences are cut only where one may have ended
     *earlier, last = ["", *_said(written)]
-    return written.rstrip()[-1:] in {".", "!", "?"} and last in earlier
+    return last in earlier
 
 
 def _said(text: str) -> list[str]:

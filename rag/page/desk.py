@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock, RLock, Thread
@@ -187,19 +187,12 @@ class Desk:
             self.load()
             yield Bot.around(self.retriever, replace(self.settings, model=EXTRACTS), parts=self._parts)
             return
-        try:
+        with ExitStack() as held:
+            held.callback(self._turn.release)
             bot = self.bot(model)
-            alone = bot.generator is not None
-        except BaseException:
-            self._turn.release()
-            raise
-        if not alone:
-            self._turn.release()
-        try:
+            if bot.generator is None:
+                held.close()
             yield bot
-        finally:
-            if alone:
-                self._turn.release()
 
     @property
     def at_once(self) -> int:
