@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +32,8 @@ ASKED = ("negation", "opposite", "swap", "number", "unit", "date", "name", "spea
 #: The kinds of statements made of questions.
 FROM_QUESTIONS = ("answer ", "other answer ")
 SUPPORTED = 0
+#: QAGS gives its articles, but not the summaries, with a space after each point and comma: "3, 800 km", "1. 3 billion".
+SPACED_NUMBER = re.compile(r"(?<=\d)(?:(,) (?=\d{3}\b)|(\.) (?=\d))")
 
 
 def rows(path: Path, *, from_questions: bool = False) -> list[dict[str, Any]]:
@@ -105,7 +108,8 @@ def qags(path: Path, judge: Judge) -> dict[str, float]:
     people, scores, bare = [], [], []
     for line in path.read_text(encoding="utf-8").splitlines():
         item = json.loads(line)
-        texts = [item["article"][s.start : s.end] for s in sentences(item["article"])]
+        article = SPACED_NUMBER.sub(r"\1\2", item["article"])
+        texts = [article[s.start : s.end] for s in sentences(article)]
         votes, given, plain = [], [], []
         for part in item["summary_sentences"]:
             yes = [response["response"].lower() == "yes" for response in part["responses"]]
