@@ -249,3 +249,18 @@ def test_a_misspelt_question_is_answered_and_what_was_read_is_said(briefs: Setti
         assert "19 October" in " ".join(claim.text for claim in answer.claims)
         assert any("“ceasfire” as “ceasefire”" in note for note in answer.notes)
         assert answer.question == "When was the ceasfire singed in Doah?"
+
+
+@pytest.mark.parametrize(
+    ("question", "speaker"),
+    [
+        ("What did the Kenyan president say to Baradar?", None),  # others speak, also presidents
+        ("What did Angela Merkel say about the talks?", None),
+        ("What did the Turkish president say?", "Turkish"),
+        ("What does the UN mission fear from more fighting?", "UNAMA"),  # written out in the article
+    ],
+)
+def test_nobody_else_s_words_are_given_for_a_speaker_s(briefs: Settings, question: str, speaker: str | None) -> None:
+    with Bot.open(settings=briefs) as bot:
+        answer = bot.ask(question)
+    assert answer.abstained if speaker is None else speaker in answer.claims[0].text

@@ -214,6 +214,7 @@ def test_questions_about_words(question: str, asked: AskedSpeech) -> None:
         "Why was the school closed?",
         "Did the council vote to demand a ban?",
         "Did the bishop attend?",
+        "Have deaths near the pier been confirmed?",
         "Which two towns does the tunnel connect?",
         "What is the price of the bridge?",
         "How many people died?",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.answering.finding import shipped_probability
+from rag.answering.fitting import speaks
 from rag.language.parts import asks_for_all
 from rag.language.premises import asks_several
 from rag.language.words import content_stems, words
@@ -104,7 +105,7 @@ def _reported(finding: Finding) -> bool:
         return False
     best = finding.ranked[0].citation
     spoken = next((s for s in best.passage.sentences if s.start == best.start), None)
-    return spoken is not None and bool(spoken.speaker)
+    return spoken is not None and speaks(spoken, finding.query.speaker)
 
 
 def _spread(candidates: Sequence[Candidate], most: int, *, one_per_article: bool = False) -> list[Candidate]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
+from rag.language.aliases import absent_names
 from rag.language.measures import fitting
 from rag.language.names import names
 from rag.language.premises import Supposed, affirms, denies, exchanged, supposed
@@ -59,8 +60,8 @@ def eligible(query: Query, rows: Sequence[Row], values: Sequence[float], able: s
 
     A sentence is of a time when its article was published then or when it names a day of it; time words may as well
     stand in an article ("last weekend"), so the condition holds only where it leaves a sentence that is comparable with
-    the best. Of a speaker are the sentences that report the speaker's words, else those that name the speaker. What a
-    correction withdraws answers nothing.
+    the best. Of a speaker are the sentences that report the speaker's words, else those that name the speaker; where
+    none names one who is asked for by name, none is. What a correction withdraws answers nothing.
 
     Args:
         values: probability of each sentence, taken alone.
@@ -73,11 +74,9 @@ def eligible(query: Query, rows: Sequence[Row], values: Sequence[float], able: s
     if query.speech == "who":
         return _narrowed(found, {n for n in found if rows[n].sentence.speaker}, values)
     if query.speaker:
-        speakers = _SEVERAL.split(query.speaker)
-        named = [set(content_stems(name)) for name in speakers]
-        theirs = {n for n in found if any(_speaks(rows[n].sentence, name) for name in speakers)}
-        about = {n for n in found if any(stems <= set(content_stems(rows[n].text)) for stems in named)}
-        return theirs or about or found
+        theirs = {n for n in found if speaks(rows[n].sentence, query.speaker)}
+        about = {n for n in found if any(_mentions(rows[n], name) for name in _SEVERAL.split(query.speaker))}
+        return theirs or about or (set() if names(f"… {query.speaker}") else found)
     return found
 
 
@@ -133,8 +132,17 @@ def _narrowed(found: set[int], kept: set[int], values: Sequence[float]) -> set[i
     return kept if any(values[n] >= COMPARABLE * best for n in kept) else found
 
 
-def _speaks(sentence: Sentence, asked: str) -> bool:
-    return is_speaker(sentence.speaker, sentence.office, asked)
+def speaks(sentence: Sentence, asked: str) -> bool:
+    """Whether a sentence reports the words of whom a question names, or of one of several."""
+    return any(is_speaker(sentence.speaker, sentence.office, name) for name in _SEVERAL.split(asked))
+
+
+def _mentions(row: Row, asked: str) -> bool:
+    """Whether a sentence names whom the question names; of one without a name, whether it has the words."""
+    called = f"… {asked}"  # so that a first word is one only where it is a name
+    if names(called):
+        return not absent_names(called, row.text)
+    return set(content_stems(asked)) <= set(content_stems(row.text))
 
 
 def _in_time(row: Row, since: date, until: date) -> bool:

@@ -14,11 +14,10 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from rag.answering.alignment import features, shipped_verifier
-from rag.language.aliases import in_text, initials
-from rag.language.names import names
+from rag.language.aliases import absent_names
 from rag.language.reservations import HEDGES, NEGATIONS, REPORTING, marks
 from rag.language.values import Day, Number, days, numbers
-from rag.language.words import content_stems, fold, stem, words
+from rag.language.words import content_stems, stem, words
 from rag.types import VerdictLabel
 
 if TYPE_CHECKING:
@@ -164,7 +163,10 @@ def missing(
     everything = [best, *(p for p in premises if p != best)]
     found = [
         *_missing_values(claim, everything, published, context),
-        *_missing_names(claim, " ".join([*premises, context])),
+        *(
+            (f"the name {name} is not in the sentences", False)
+            for name in absent_names(claim, " ".join([*premises, context]))
+        ),
     ]
     denied = marks(claim, NEGATIONS)
     if denied and not any(marks(premise, NEGATIONS) for premise in close):
@@ -215,25 +217,3 @@ def _other_measure(one: Number, other: Number) -> bool:
 def _covers(other: Day, day: Day) -> bool:
     """Whether a date in a premise has every part that the claim's has, so that "2025" is no "19 October 2025"."""
     return (day.day is None or other.day is not None) and (day.month is None or other.month is not None)
-
-
-def _missing_names(claim: str, shown: str) -> list[tuple[str, bool]]:
-    there = set(words(shown))
-    short = {fold(word.strip(".,'’\"")) for word in shown.split() if word[:2].isupper()}
-    missing: list[tuple[str, bool]] = []
-    for name in names(claim):
-        if claim[name.start - 1 : name.start].isdigit():  # a unit: "40C"
-            continue
-        parts = name.text.split()
-        absent = [p for p in parts if not all(in_text(word, there) or not word for word in words(p))]
-        if absent and parts[-1] not in absent:
-            continue  # the article may leave out the first name
-        if absent and initials(parts) not in short and not _spelled_out(absent, shown):
-            missing.append((f"the name {name.text} is not in the sentences", False))
-    return missing
-
-
-def _spelled_out(absent: Sequence[str], shown: str) -> bool:
-    """Whether each absent word is an abbreviation whose words stand in the text: "UN" and "United Nations"."""
-    heads = fold("".join(word[0] for word in shown.replace("-", " ").split() if word[:1].isupper()))
-    return all(len(word) > 1 and word.isupper() and fold(word.replace(".", "")) in heads for word in absent)

@@ -1,10 +1,12 @@
-"""Which words of names stand for one another: "Pakistani" for "Pakistan", "Türkiye" for "Turkey"."""
+"""Which words of names stand for one another: "Pakistani" for "Pakistan", "Türkiye" for "Turkey", "UN" for "United
+Nations"."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from rag.language.words import fold
+from rag.language.names import names
+from rag.language.words import fold, words
 
 #: Names and adjectives of one country or body that share no stem.
 _GROUPS = tuple(
@@ -39,3 +41,26 @@ def in_text(word: str, there: Collection[str]) -> bool:
 def initials(parts: Sequence[str]) -> str:
     """ "un" of "United Nations"; words in lower case are passed over."""
     return fold("".join(part[0] for part in parts if part[:1].isupper()))
+
+
+def absent_names(text: str, shown: str) -> list[str]:
+    """The names of a text that another text has in no form; the first name may be left out there."""
+    there = set(words(shown))
+    short = {fold(word.strip(".,'’\"")) for word in shown.split() if word[:2].isupper()}
+    found = []
+    for name in names(text):
+        if text[name.start - 1 : name.start].isdigit():  # a unit: "40C"
+            continue
+        parts = name.text.split()
+        absent = [p for p in parts if not all(in_text(word, there) or not word for word in words(p))]
+        if absent and parts[-1] not in absent:
+            continue
+        if absent and initials(parts) not in short and not _spelled_out(absent, shown):
+            found.append(name.text)
+    return found
+
+
+def _spelled_out(absent: Sequence[str], shown: str) -> bool:
+    """Whether each absent word is an abbreviation whose words stand in the text: "UN" and "United Nations"."""
+    heads = fold("".join(word[0] for word in shown.replace("-", " ").split() if word[:1].isupper()))
+    return all(len(word) > 1 and word.isupper() and fold(word.replace(".", "")) in heads for word in absent)

@@ -777,6 +777,8 @@ def _asked_by_verb(asked: str) -> AskedSpeech | None:
         return _who(asked, tokens, lows, start, verb)
     if verb and lows[verb - 1] == "to":
         return None  # "Did the council vote to demand …"
+    if verb and lows[verb - 1] in ("be", "been", "being"):
+        return None  # "Have the deaths been confirmed": by whom is not asked
     if first in _AUXILIARIES and verb and verb > start + 1:
         return _asked_of(asked, tokens, "whether", start + 1, verb)
     if first in ("what", "how"):
