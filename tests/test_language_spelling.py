@@ -29,6 +29,19 @@ def test_a_slip_is_put_right(question: str, right: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "right"),
+    [
+        ("Whom did the air rades hit?", {"rades": "raids"}),  # two slips, but beside "air"
+        ("Whom did the rades scare?", {"rades": "races"}),
+        ("Where are the air rooes?", {"rooes": "roses"}),  # one slip comes before two
+    ],
+)
+def test_what_stands_beside_the_same_word_is_meant(question: str, right: dict[str, str]) -> None:
+    texts = ["The air raids hit two villages. Air routes were closed, and the roses of the villages burnt."]
+    assert corrections(question, lambda: texts, (*COMMON, "whom", "hit", "air", "races", "scare", "are")) == right
+
+
+@pytest.mark.parametrize(
     "question",
     [
         "Which hotel did the company fine?",  # a known word that no text has

@@ -53,9 +53,15 @@ _NOUN_PHRASE = re.compile(
 #: "the round of talks that failed in May", and "the province attacked by rebels", which leaves "that was" out.
 _RELATIVE_CLAUSE = re.compile(
     r"(?:the )?(?P<thing>[\w’'-]+(?: [\w’'-]+){0,5}?) (?:that|which|who) "
-    r"(?P<said>(?!(?:he|she|it|they|we|i|the|a|an)\b)\w.+)",
+    r"(?P<said>(?!(?:he|she|it|they|we|i|the|a|an)\b|(?-i:[A-Z]))\w.+)",
     re.I,
 )
+#: "the week that Oslo gave the builders": what is asked for is no subject of its clause.
+_OBJECT_CLAUSE = re.compile(
+    r"the [\w’'-]+(?: [\w’'-]+){0,4}? (?:that|which) (?:(?:he|she|it|they|we|the|an?) |(?-i:[A-Z])).+", re.I
+)
+#: "The shells struck which province?"
+_LAST = re.compile(r"(?P<said>\w.*) (?P<asked>(?:which|what) [\w’'-]+)", re.I)
 _PHRASE_END = re.compile(r"(?<=\w) (?:of|for|in|on|at|to|from|that|which|who|where|by|with)\b")
 #: Nouns of people: by their ending, these aside that end so and are none.
 PEOPLE = re.compile(
@@ -166,6 +172,21 @@ MEASURES = {
     "length": "long", "height": "high", "width": "wide", "depth": "deep", "weight": "heavy", "age": "old",
     "size": "large", "speed": "fast", "temperature": "hot",
 }  # fmt: skip
+#: "number of prisoners exchanged", "What was the number of deaths?", "days between the truce and the talks".
+_COUNTED = re.compile(
+    r"(?:what (?:is|was) )?(?:the )?(?:(?:total|exact) )?number of (?P<things>.+)|"
+    r"(?P<units>(?:seconds|minutes|hours|days|weeks|months|years|metres|kilometres|meters|kilometers|miles) "
+    r"(?:between|from|since|until|before|after) .+)",
+    re.I,
+)
+_EACH_OF = re.compile(r"^(?:all|every one of|each of)\s+(?:of\s+)?|^the names? of\s+(?:all\s+)?", re.I)
+#: A question within a sentence: its subject, which no question word belongs to, stands before the verb.
+_EMBEDDED = re.compile(
+    rf"(?P<word>(?i:{_WH})) "
+    r"(?P<subject>(?:the|an?|his|her|its|their|this|that|these|those|he|she|it|they|there|[A-Z][\w’'-]*)\b"
+    r"(?:(?! (?:who|which|that)\b).)*?)"
+    rf" (?P<verb>{_AUX})\b(?P<rest>.*)"
+)
 _PLURAL = re.compile(r"[^siu]s$|^(?:men|women|people)$")
 _MEASURED = re.compile(
     rf"(?:(?:what|how much) (?:is|was|are|were) )?(?:the )?(?P<measure>{'|'.join(MEASURES)}) of (?P<thing>[^,]+)", re.I
@@ -179,28 +200,43 @@ def bare(question: str) -> str:
 
     "do you know who built the tower" gives "who built the tower?", "Name the mediators." "Who are the mediators?" and
     "Border between the two" "What is the border between the two?"; who asks for a measure by its noun ("What is the
-    length of the border?", "border length") asks "How long is the border?". Anything else is unchanged.
+    length of the border?", "border length") asks "How long is the border?", and who asks for a number or for days
+    between two things asks how many. Anything else is unchanged.
     """
     told = question.strip()
     if opener := _OPENER.match(told):
         told = told[opener.end() :]
     body = told.rstrip(" ?.!")
     order = _NAMING.match(body)
-    if measured := _MEASURED.fullmatch(order.group(1) if order else body) or _measure_last(body):
+    thing = order.group(1) if order else body
+    if measured := _MEASURED.fullmatch(thing) or _measure_last(body):
         verb = "are" if _PLURAL.search(measured["thing"].split()[-1]) else "is"
         return f"How {MEASURES[measured['measure'].casefold()]} {verb} {measured['thing']}?"
+    if counted := _COUNTED.fullmatch(thing):
+        things = counted["things"] or counted["units"]
+        return f"How many {things[:1].lower() if counted['units'] else things[:1]}{things[1:]}?"
     if _WORD.match(told):
-        return f"{body}?"
+        return f"{_verb_first(body) if opener else body}?"
     if order:
-        return _asking_for(order.group(1))
+        return _of_clause(_EACH_OF.sub("", thing)) or _asking_for(thing)
     if everyone := _EVERYONE.match(body):
         return f"{'What' if everyone['thing'] else 'Who'} {everyone['said']}?"
     body = f"{body[:1].lower() if body[1:2].islower() else body[:1]}{body[1:]}"
+    if told.endswith("?") and (last := _LAST.fullmatch(body)):
+        return f"{last['asked'].capitalize()} {last['said']}?"
     if clause := _of_clause(body):
         return clause
+    if _OBJECT_CLAUSE.fullmatch(body):
+        return _asking_for(body)
     if _NOUN_PHRASE.match(body) and not any(word in _AUXES for word in body.casefold().split()):
         return _asking_for(body)
     return told
+
+
+def _verb_first(body: str) -> str:
+    """A clause that begins with a question word as a question of its own: "how long it is" gives "how long is it"."""
+    found = _EMBEDDED.fullmatch(body)
+    return " ".join(f"{found['word']} {found['verb']} {found['subject']}{found['rest']}".split()) if found else body
 
 
 def _of_clause(body: str) -> str:
@@ -223,7 +259,7 @@ def _measure_last(body: str) -> re.Match[str] | None:
 
 def _asking_for(thing: str) -> str:
     """The question that asks for a thing: "the mediators" gives "Who are the mediators?"."""
-    thing = re.sub(r"^(?:all|every one of|each of)\s+(?:of\s+)?|^the names? of\s+(?:all\s+)?", "", thing, flags=re.I)
+    thing = _EACH_OF.sub("", thing)
     owned = re.match(r"(?:every|each|his|her|its|their)\b|[A-Z][\w’'-]*['’]s? ", thing)
     if not owned:
         thing = re.sub(r"^the\s+", "", thing, flags=re.I)

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cache
+from itertools import pairwise
 
 from rag.language.words import STOP_WORDS, fold, stem, words
 
@@ -25,8 +26,9 @@ def corrections(question: str, texts: Callable[[], Iterable[str]], common: tuple
     """Words of a question that are probably misspelt, each with the word meant, as the texts have it.
 
     A word is misspelt when neither a text nor the language has it or a form of it, and one of them has a word that is a
-    slip away: a letter left out, added or changed, or two neighbours swapped (optimal string alignment). What stands in
-    quotation marks is meant as it is.
+    slip away: a letter left out, added or changed, or two neighbours swapped (optimal string alignment). A word that
+    stands in the texts beside the same neighbour ("air rades": "air raids") may be two slips away, and comes first.
+    What stands in quotation marks is meant as it is.
 
     Args:
         texts: what the question as it is finds; called only where a word is doubtful.
@@ -38,7 +40,8 @@ def corrections(question: str, texts: Callable[[], Iterable[str]], common: tuple
     doubtful = [word for word in dict.fromkeys(_WORD.findall(plain)) if _doubtful(word, known)]
     if not doubtful:
         return {}
-    counts = Counter(word for text in texts() for word in _WORD.findall(text))
+    rows = [_WORD.findall(text) for text in texts()]
+    counts = Counter(word for row in rows for word in row)
     forms: dict[str, str] = {}
     for word, _ in counts.most_common():
         forms.setdefault(fold(word), word)
@@ -46,13 +49,18 @@ def corrections(question: str, texts: Callable[[], Iterable[str]], common: tuple
     # Question words first: "whre" is no "were".
     small = sorted(STOP_WORDS, key=lambda word: (not word.startswith("wh"), word))
     forms |= {word: word for word in small if word not in forms}
+    beside = {(fold(one), fold(other)) for row in rows for one, other in pairwise(row)}
     found = {}
     for word in doubtful:
         wrong = words(word)[0]
         if wrong in forms or stem(wrong) in stems:
             continue
         name = lost_capitals(question) or not word.islower()
-        if right := _nearest(wrong, forms if name else forms | {each: each for each in common if each not in forms}):
+        there = {form: forms[form] for form in _between(word, plain, beside)}
+        language = {} if name else {each: each for each in common if each not in forms}
+        own = {form: word for form, word in forms.items() if word in counts and form not in STOP_WORDS}
+        tried = ((there, 1), (own, 1), (there, 2), (forms | language, 1))
+        if right := next((form for near, slips in tried if (form := _nearest(wrong, near, slips))), None):
             found[word] = right
     return found
 
@@ -101,8 +109,17 @@ def _doubtful(word: str, known: frozenset[str]) -> bool:
     return bool(folded) and len(folded[0]) >= SHORTEST and folded[0] not in STOP_WORDS and folded[0] not in known
 
 
-def _nearest(wrong: str, forms: dict[str, str]) -> str | None:
-    """The form one slip away: of several one with the same letters, which were swapped, else the first.
+def _between(word: str, question: str, beside: set[tuple[str, str]]) -> list[str]:
+    """The words that stand in the texts beside one that the question has beside this word, small words aside."""
+    row = [fold(each) for each in _WORD.findall(question)]
+    at = row.index(fold(word))
+    left, right = ({row[i]} - STOP_WORDS if 0 <= i < len(row) else set() for i in (at - 1, at + 1))
+    return sorted({b for a, b in beside if a in left} | {a for a, b in beside if b in right})
+
+
+def _nearest(wrong: str, forms: dict[str, str], slips: int = 1) -> str | None:
+    """The form at most so many slips away: the fewest, then one with the same letters, which were swapped, then the
+    first.
 
     The first letter of a word is seldom the wrong one.
     """
@@ -110,7 +127,6 @@ def _nearest(wrong: str, forms: dict[str, str]) -> str | None:
     from rapidfuzz.distance import OSA
 
     near = [form for form in forms if form[:1] == wrong[:1] and len(form) >= SHORTEST]
-    found = [form for form, *_ in process.extract(wrong, near, scorer=OSA.distance, score_cutoff=1, limit=None)]
-    swapped = [form for form in found if sorted(form) == sorted(wrong)]
-    first = min(swapped or found, key=near.index, default=None)
-    return forms[first] if first else None
+    found = process.extract(wrong, near, scorer=OSA.distance, score_cutoff=slips, limit=None)
+    first = min(found, key=lambda f: (f[1], sorted(f[0]) != sorted(wrong), f[2]), default=None)
+    return forms[first[0]] if first else None
