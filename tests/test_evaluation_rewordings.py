@@ -89,12 +89,12 @@ def pairs(original: str, reworded: str, answerable: bool = True, form: str = "ve
         ("Oslo it is", "Oslo it was", True, 1.0, 1.0),
         ("Oslo it is", "In Oslo", True, 1.0, 0.0),
         ("Oslo it is", "Bergen it is", True, 0.0, 0.0),
-        ("Bergen it is", "Bergen it is", True, 0.0, 1.0),
+        ("Bergen it is", "Bergen it is", True, 1.0, 1.0),
         ("Oslo it is", "", True, 0.0, 0.0),
         ("", "", True, 1.0, None),
         ("", "", False, 1.0, None),
         ("Oslo", "", False, 0.0, 0.0),
-        ("Oslo", "Oslo", False, 0.0, 1.0),
+        ("Oslo", "Oslo", False, 1.0, 1.0),
     ],
 )
 def test_the_same_answer(original: str, reworded: str, answerable: bool, same: float, short: float | None) -> None:
@@ -122,7 +122,6 @@ def test_what_is_reworded_is_looked_up_beside(tmp_path: Path, briefs: Settings) 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.xfail(strict=False, reason="the bar of the rebuilt core; the mark goes when it is reached")
 def test_the_product_gives_the_same_answer_to_rewordings(briefs: Settings, tmp_path: Path) -> None:
     settings = replace(briefs, cache_dir=tmp_path / "cache")
     found = evaluate(settings, gold=Path("rewordings"), controls=False, out=tmp_path / "run").report

@@ -254,8 +254,9 @@ def run(
 def with_pairs(results: Sequence[Result], originals: Sequence[Result]) -> list[Result]:
     """The results, those of rewordings with same_answer and same_short: whether both questions get the same.
 
-    The same answer: both answers hold an accepted one (or are right, of open questions), or both questions are refused.
-    The same short answer, where either has one: equal tokens. A pair in which one failed has 0.
+    The same answer: both answers hold an accepted one (or are right, of open questions), both questions are refused, or
+    both answers have the same words, also where these are wrong: the short answer's, where there is one. The same short
+    answer, where either has one: equal tokens. A pair in which one failed has 0.
     """
     by_id = {result.item.id: result for result in originals}
     found = []
@@ -271,7 +272,8 @@ def _pair(one: Result, other: Result) -> dict[str, float]:
     both = [one.answer, other.answer]
     refused = [answer is not None and answer.abstained for answer in both]
     held = [result.item.answerable and result.scores.get("right", 0.0) == 1.0 for result in (one, other)]
-    scores = {"same_answer": float(all(held) or all(refused))}
+    told = [tokens(result.short or result.text) for result in (one, other)]
+    scores = {"same_answer": float(all(held) or all(refused) or (not any(refused) and told[0] == told[1] != []))}
     if one.short or other.short:
         scores["same_short"] = float(tokens(one.short) == tokens(other.short))
     return scores
