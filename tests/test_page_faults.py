@@ -22,6 +22,8 @@ from test_app import (  # noqa: F401
     browser,
     comes_into_view,
     question,
+    ready,
+    reload,
     serving,
     visiting,
 )
@@ -84,7 +86,7 @@ def test_a_question_is_text(page: str, browser: Any) -> None:  # noqa: F811
         text = "Is a<b and c>d & <img src=/q.png onerror=alert(1)> the ferry?"
         ask(tab, text)
         assert tab.locator(".dl-question").inner_text() == text
-        tab.reload()
+        reload(tab)
         tab.locator(".dl-answer").wait_for()
         assert tab.locator(".dl-question").inner_text() == text
     assert not any("q.png" in url for url in fetched)
@@ -139,8 +141,9 @@ def test_two_tabs_on_one_conversation_keep_both_their_turns(page: str, browser: 
     with visiting(browser, page) as tab:
         ask(tab, "What does the ferry cost?")
         other = tab.context.new_page()
-        other.set_default_timeout(15_000)
+        other.set_default_timeout(30_000)
         other.goto(page)
+        ready(other)
         other.locator(".dl-answer").wait_for()
         ask(other, "Where did the old mill burn down?")
         ask(tab, "What is the lighthouse keeper called?")
@@ -176,7 +179,7 @@ def test_an_answer_can_be_copied_with_its_sources(page: str, browser: Any) -> No
 def test_nothing_typed_is_lost_by_a_reload(page: str, browser: Any) -> None:  # noqa: F811
     with visiting(browser, page) as tab:
         question(tab).type("What about the mi")
-        tab.reload()
+        reload(tab)
         tab.wait_for_function("() => document.querySelector('#dl-question textarea')?.value === 'What about the mi'")
 
 
@@ -226,7 +229,7 @@ def test_a_verdict_is_still_seen_after_a_reload(page: str, browser: Any) -> None
     with visiting(browser, page) as tab:
         ask(tab, "What does the ferry cost?")
         tab.get_by_role("button", name="Right", exact=True).click()
-        tab.reload()
+        reload(tab)
         tab.locator(".dl-answer").wait_for()
         pressed = tab.locator(".dl-tools [aria-pressed=true]")
         assert [button.inner_text() for button in pressed.all()] == ["Right"]
@@ -318,7 +321,8 @@ def test_a_new_conversation_stays_new_when_the_answer_arrives(slow_page: str, br
         begin_endless(tab, "What does the ferry cost?")
         tab.get_by_role("button", name="New conversation").click()
         tab.locator(".dl-welcome").wait_for()
-        # The answer goes on, and is kept in the conversation in which it was asked.
-        tab.locator("#dl-saved .dl-goto", has_text="What does the ferry cost").first.wait_for(timeout=100_000)
+        Slow.enough.set()
+        # The answer went on, and is kept in the conversation in which it was asked.
+        tab.locator("#dl-saved .dl-goto", has_text="What does the ferry cost").first.wait_for()
         assert tab.locator(".dl-welcome").count() == 1
         assert tab.locator(".dl-turn").count() == 0

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from test_app import NARROW, WIDE, ask, browser, serving, visiting  # noqa: F401
+from test_app import NARROW, WIDE, ask, browser, reload, serving, visiting  # noqa: F401
 
 from rag.articles import load
 from rag.indexing.build import build_index
@@ -101,7 +101,7 @@ def test_the_list_is_sorted_and_narrowed_by_name_outlet_and_day(page: str, brows
         listed(tab, "The mill burns", "The ferry")
         here.get_by_role("button", name="Desk South 1").click()
         listed(tab, "The mill burns")
-        tab.reload()
+        reload(tab)
         articles(tab)
         listed(tab, "The mill burns")
         here.get_by_role("button", name="Show all").click()

@@ -10,7 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_app import NARROW, WIDE, ask, browser, closed_page, home, question, serving, visiting  # noqa: F401
+from test_app import (  # noqa: F401
+    NARROW,
+    WIDE,
+    ask,
+    browser,
+    closed_page,
+    home,
+    question,
+    ready,
+    reload,
+    serving,
+    visiting,
+)
 
 from rag.models.catalogue import MEASURED
 from rag.page.render import KEYS
@@ -92,6 +104,7 @@ def test_links_open_an_answer_and_an_article_at_its_quote(page: str, browser: An
 
         other = tab.context.new_page()
         other.goto(answer_link)
+        ready(other)
         other.locator(".dl-turn").nth(3).wait_for()
         # That answer is in view, not the last.
         other.wait_for_function("() => Math.abs(document.querySelector('.dl-turn').getBoundingClientRect().top) < 100")
@@ -211,8 +224,7 @@ def test_the_theme_lasts(page: str, browser: Any) -> None:  # noqa: F811
         tab.get_by_role("tab", name="Settings").click()
         tab.get_by_label("Dark", exact=True).click()
         tab.wait_for_function(dark)
-        tab.reload()
-        tab.wait_for_function("() => window.dateline")
+        reload(tab)
         tab.wait_for_function(dark)
         tab.get_by_role("button", name="Theme: dark").click()
         tab.wait_for_function("() => !document.body.classList.contains('dark')")

@@ -14,7 +14,7 @@ from rag.page.desk import Desk
 from rag.page.render import render_bar, render_help
 from rag.page.view.articles import ArticlesTab
 from rag.page.view.asking import AskTab
-from rag.page.view.common import AT_ONCE, MODEL, Shared
+from rag.page.view.common import AT_ONCE, MODEL, Shared, as_open
 from rag.page.view.settings import SettingsTab
 from rag.page.view.sidebar import SideBar
 
@@ -26,7 +26,8 @@ def build(desk: Desk) -> gr.Blocks:
     shared = Shared(desk)
     with gr.Blocks(title="Dateline", analytics_enabled=False, fill_width=True) as page:
         shared.conversation = gr.State(Conversation())
-        shared.remembered = gr.BrowserState(None, storage_key="dateline", secret="dateline")
+        shared.kept = gr.BrowserState(None, storage_key="dateline", secret="dateline")
+        shared.opened = gr.BrowserState(None, storage_key="dateline-open", secret="dateline")
         shared.outbox, shared.stream, shared.aside, shared.later = (
             gr.Textbox(visible="hidden", elem_id=f"dl-{name}", label="Messages")
             for name in ("outbox", "stream", "aside", "later")
@@ -55,10 +56,10 @@ def build(desk: Desk) -> gr.Blocks:
         arrival = Arrival(shared, side, ask, articles, settings)
         page.load(
             arrival.arrive,
-            shared.remembered,
-            [*fresh, *ask.options[1:], ask.chips, side.shelf, shared.conversation, shared.saved, shared.outbox,
-             side.who, *settings.restored],
-            js="(kept) => ({ ...kept, link: location.hash })",
+            [shared.kept, shared.opened],
+            [*fresh, *ask.options[1:], ask.chips, side.shelf, shared.conversation, shared.opened, shared.saved,
+             shared.outbox, side.who, *settings.restored],
+            js="(kept, opened) => [(window.datelineKept = kept), { ...opened, link: location.hash }]",
             **AT_ONCE,
         ).then(articles.welcome, None, shared.aside, **AT_ONCE)  # fmt: skip
         page.unload(arrival.gone)
@@ -75,9 +76,9 @@ class Arrival:
         self.shared, self.desk = shared, shared.desk
         self.side, self.ask, self.articles, self.settings = side, ask, articles, settings
 
-    def arrive(self, remembered: Any, request: gr.Request) -> list[Any]:
+    def arrive(self, chosen: Any, opened: Any, request: gr.Request) -> list[Any]:
         """Everything as it was left: filters, model, conversation; what a link names comes first."""
-        kept = remembered if isinstance(remembered, dict) else {}
+        kept = {**(chosen if isinstance(chosen, dict) else {}), **opened}
         status, choices, sample = self.articles.refreshed()
         known = [s for s in kept.get("sources") or [] if s in choices["choices"]]
         models = {name for _, name in self.shared.model_choices()}
@@ -101,6 +102,7 @@ class Arrival:
             self.ask.chips_of(known, since, until, undated, only, request),
             self.side.shelf_of(known, only, request),
             conversation,
+            as_open(conversation),
             self.shared.listed(request, conversation.id),
             self.shared.show_all(conversation, at=turn, lost=bool(linked) and not conversation.id),
             self.side.arrived(request),

@@ -28,8 +28,9 @@ from rag.page.view.common import (
     MODEL,
     PRIVATE,
     Shared,
+    as_open,
+    keep,
     message,
-    remembering,
     show_turn,
     told_by,
 )
@@ -111,20 +112,20 @@ class AskTab:
                 self.respond, inputs, [shared.stream, shared.conversation], concurrency_limit=self.desk.at_once,
                 concurrency_id=MODEL, show_progress="minimal", show_progress_on=self.box, **PRIVATE,
             ).then(
-                self.finish, [shared.conversation, shared.remembered], [self.box, shared.saved, shared.remembered],
-                **AT_ONCE,
+                self.finish, shared.conversation, [self.box, shared.saved, shared.opened], **AT_ONCE
             ).then(self.follow, shared.conversation, shared.later, **AT_ONCE)  # fmt: skip
         self.box.stop(self.stop, **AT_ONCE)
         self.done.change(
-            self.act, [self.done, shared.conversation, shared.remembered, *self.filters],
-            [shared.outbox, shared.conversation, shared.saved, shared.remembered, self.box, *self.filters], **AT_ONCE,
+            self.act, [self.done, shared.conversation, *self.filters],
+            [shared.outbox, shared.conversation, shared.saved, shared.opened, self.box, *self.filters], **AT_ONCE,
         )  # fmt: skip
         shown = {"js": "() => window.dateline.show()", **AT_ONCE}
         self.place.change(shared.open_place, self.place, panel, **AT_ONCE).then(None, **shown)
-        for control in self.options:
-            control.change(
-                self.remember, [shared.remembered, *self.options], [shared.remembered, self.chips], **AT_ONCE
-            )
+        names = ("sources", "since", "until", "undated", "only", "k", "model", "length")
+        for name, control in zip(names, self.options, strict=True):
+            control.change(None, control, shared.kept, **keep(name))
+        # Not after each control's own change, when others may not show yet what was kept of them.
+        shared.kept.change(self.chips_of, self.filters, self.chips, **AT_ONCE)
 
     # ------------------------------------------------------------------ asking
 
@@ -220,13 +221,12 @@ class AskTab:
             run.stop.set()
             self.shared.visitors.done(request.session_hash, run)
 
-    def finish(self, conversation: Conversation, remembered: Any, request: gr.Request) -> list[Any]:
+    def finish(self, conversation: Conversation, request: gr.Request) -> list[Any]:
         """The question box is ready for the next."""
         if self.shared.visitors.waits(request.session_hash):
             return [gr.skip(), self.shared.listed(request, conversation.id), gr.skip()]
         box = gr.update(submit_btn="Ask", stop_btn=False)
-        kept = remembering(remembered, conversation=conversation.id)
-        return [box, self.shared.listed(request, conversation.id), kept]
+        return [box, self.shared.listed(request, conversation.id), as_open(conversation)]
 
     def follow(self, conversation: Conversation, request: gr.Request) -> Any:
         """A message: questions that the articles answer, too, below the last answer."""
@@ -244,8 +244,8 @@ class AskTab:
     # ------------------------------------------------------------------ what the buttons of a turn and of a chip do
 
     def act(
-        self, text: str, conversation: Conversation, remembered: Any, sources: list[str], since: str | None,
-        until: str | None, undated: bool, only: str, request: gr.Request,
+        self, text: str, conversation: Conversation, sources: list[str], since: str | None, until: str | None,
+        undated: bool, only: str, request: gr.Request,
     ) -> list[Any]:  # fmt: skip
         """Judge an answer, take the last turn off in a new conversation, or remove a filter."""
         told, filters = told_by(text), [sources, since, until, undated, only]
@@ -269,8 +269,8 @@ class AskTab:
         if told.get("do") == "undo" and conversation.answers and not self.shared.visitors.waits(request.session_hash):
             last = conversation.answers[-1].question
             shorter = self.shared.keeper(request).save(conversation.branch(len(conversation.answers) - 1))
-            kept, listed = remembering(remembered, conversation=shorter.id), self.shared.listed(request, shorter.id)
-            return [self.shared.show_all(shorter), shorter, listed, kept, last, *filters]
+            listed = self.shared.listed(request, shorter.id)
+            return [self.shared.show_all(shorter), shorter, listed, as_open(shorter), last, *filters]
         said = self._judge(told, request) if told.get("do") in {"like", "dislike"} else ""
         return [message(op="say", text=said) if said else gr.skip(), *same[1:], *[gr.skip()] * len(filters)]
 
@@ -285,17 +285,6 @@ class AskTab:
             self.desk.settings.data_dir, found.answers[turn], liked=told["do"] == "like", correction=correction
         )
         return "Kept. Questions to measure with can be made of it." if correction else ""
-
-    # ------------------------------------------------------------------ remembering
-
-    def remember(
-        self, remembered: Any, sources: list[str], since: str | None, until: str | None, undated: bool, only: str,
-        k: int, model: str, length: str, request: gr.Request,
-    ) -> list[Any]:  # fmt: skip
-        """Have the browser keep the options; the filters in force as chips."""
-        chosen = {"sources": sources, "since": since, "until": until, "undated": undated, "only": only, "k": k}
-        kept = remembering(remembered, **chosen, model=model, length=length)
-        return [kept, self.chips_of(sources, since, until, undated, only, request)]
 
     def chips_of(
         self, sources: list[str], since: str | None, until: str | None, undated: bool, only: str, request: gr.Request

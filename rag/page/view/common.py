@@ -40,7 +40,8 @@ class Shared:
 
     Attributes:
         conversation: what is open, a gr.State.
-        remembered: what the browser keeps: filters, model, and which conversation is open.
+        kept: what was chosen, kept by the browser; see `keep`.
+        opened: which conversation is open, kept by the browser; written by those events alone that open one.
         outbox: messages to the script, see static/page.js. What goes on by itself has a box of its own, since of two
             messages that arrive in one box at once a browser sees the last only: `stream` for an answer as it comes,
             `aside` for what an empty conversation shows, `later` for what may be asked next.
@@ -51,7 +52,8 @@ class Shared:
     desk: Desk
     visitors: Visitors = field(default_factory=Visitors)
     conversation: Any = None
-    remembered: Any = None
+    kept: Any = None
+    opened: Any = None
     outbox: Any = None
     stream: Any = None
     aside: Any = None
@@ -168,9 +170,17 @@ def show_turn(conversation: Conversation, n: int) -> str:
     return message(op="turn", turn=n, html=turn_of(conversation, n))
 
 
-def remembering(remembered: Any, **more: Any) -> dict[str, Any]:
-    """What the browser keeps, with more."""
-    return {**(remembered if isinstance(remembered, dict) else {}), **more}
+def keep(name: str) -> dict[str, Any]:
+    """Of an event that has the browser keep the value of its input under a name.
+
+    The browser alone puts it to the rest, at once: several events under way at a time cannot undo each other.
+    """
+    return {"js": f"(value) => (window.datelineKept = {{ ...window.datelineKept, {name}: value }})", **AT_ONCE}
+
+
+def as_open(conversation: Conversation) -> dict[str, str]:
+    """The value of `Shared.opened`; not the mere id, since Gradio does not write an empty value."""
+    return {"conversation": conversation.id}
 
 
 def hidden(n: int) -> list[Any]:

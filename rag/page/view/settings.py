@@ -10,7 +10,7 @@ from rag.errors import RagError
 from rag.models.machine import cores, total_memory
 from rag.page.render import on_page, render_models, render_stored
 from rag.page.view.asking import AskTab
-from rag.page.view.common import AT_ONCE, Shared, message, remembering, told_by
+from rag.page.view.common import AT_ONCE, Shared, keep, message, told_by
 
 #: Seconds between two looks at a model that is fetched behind the page.
 LOOK = 2.0
@@ -59,10 +59,9 @@ class SettingsTab:
         self.asked.change(self.act, [self.asked, ask.model], [self.shared.outbox, *shown], **AT_ONCE)
         ask.model.change(self.table, ask.model, self.models, **AT_ONCE)
         self.threads.release(self.set_threads, self.threads, self.shared.outbox, **AT_ONCE)
-        kept = self.shared.remembered
-        self.theme.input(self.keep_theme, [kept, self.theme], kept, **AT_ONCE)
+        self.theme.input(None, self.theme, self.shared.kept, **keep("theme"))
         self.theme.change(None, self.theme, js="(name) => window.dateline?.theme(name)", **AT_ONCE)
-        self.keys.input(self.keep_keys, [kept, self.keys], kept, **AT_ONCE)
+        self.keys.input(None, self.keys, self.shared.kept, **keep("keys"))
         self.keys.change(None, self.keys, js="(on) => window.dateline?.keys(on)", **AT_ONCE)
 
     @property
@@ -70,11 +69,11 @@ class SettingsTab:
         """The outputs of `arrived`."""
         return [self.models, self.stored, self.theme, self.keys, self.threads, self.looks]
 
-    def arrived(self, remembered: dict[str, Any], model: str, person: str | None) -> list[Any]:
+    def arrived(self, kept: dict[str, Any], model: str, person: str | None) -> list[Any]:
         """As a visitor left it."""
-        theme = remembered.get("theme") if remembered.get("theme") in {name for _, name in THEMES} else "system"
+        theme = kept.get("theme") if kept.get("theme") in {name for _, name in THEMES} else "system"
         threads = self.desk.settings.threads
-        return [self.table(model), self.where(person), theme, bool(remembered.get("keys", True)), threads,
+        return [self.table(model), self.where(person), theme, bool(kept.get("keys", True)), threads,
                 gr.update(active=not self.desk.fetching.done)]  # fmt: skip
 
     def table(self, model: str) -> str:
@@ -116,16 +115,6 @@ class SettingsTab:
         """Have the language model run with so many."""
         self.desk.set_threads(int(threads))
         return message(op="say", text="The language model is opened anew with the next question.")
-
-    @staticmethod
-    def keep_theme(remembered: Any, theme: str) -> dict[str, Any]:
-        """Have the browser keep it."""
-        return remembering(remembered, theme=theme)
-
-    @staticmethod
-    def keep_keys(remembered: Any, keys: bool) -> dict[str, Any]:
-        """Have the browser keep it."""
-        return remembering(remembered, keys=keys)
 
     def where(self, person: str | None) -> str:
         """What is stored where."""

@@ -11,7 +11,7 @@ from rag.page.conversations import Conversation
 from rag.page.export import Download, export
 from rag.page.render import render_found, render_shelf, render_who
 from rag.page.view.asking import AskTab
-from rag.page.view.common import AT_ONCE, Shared, message, remembering, told_by
+from rag.page.view.common import AT_ONCE, Shared, as_open, message, told_by
 
 
 class SideBar:
@@ -45,10 +45,10 @@ class SideBar:
         """
         box = ask.box
         shared = self.shared
-        opened = [shared.conversation, shared.outbox, shared.saved, shared.remembered, box]
-        self.new_button.click(self.new, shared.remembered, opened, **AT_ONCE)
+        opened = [shared.conversation, shared.outbox, shared.saved, shared.opened, box]
+        self.new_button.click(self.new, None, opened, **AT_ONCE)
         self.words.change(self.find, self.words, self.found, **AT_ONCE)
-        self.told.change(self.act, [self.told, shared.conversation, shared.remembered], opened, **AT_ONCE)
+        self.told.change(self.act, [self.told, shared.conversation], opened, **AT_ONCE)
 
         chosen = [ask.sources, ask.only]
         gr.on(
@@ -70,11 +70,11 @@ class SideBar:
         """Answers and names with these words."""
         return render_found(words.strip(), self.shared.keeper(request).find(words)) if words.strip() else ""
 
-    def new(self, remembered: Any, request: gr.Request) -> list[Any]:
+    def new(self, request: gr.Request) -> list[Any]:
         """An empty conversation; what is being answered goes on, and is kept where it was asked."""
-        return self._open(Conversation(), remembered, request)
+        return self._open(Conversation(), request)
 
-    def act(self, text: str, conversation: Conversation, remembered: Any, request: gr.Request) -> list[Any]:
+    def act(self, text: str, conversation: Conversation, request: gr.Request) -> list[Any]:
         """Open, name, pin, export or delete a conversation of the list."""
         told, keeper = told_by(text), self.shared.keeper(request)
         found = keeper.load(str(told.get("id", "")) or "-" * 8)
@@ -84,7 +84,7 @@ class SideBar:
             return [gr.skip(), message(op="say", text=said),
                     self.shared.listed(request, conversation.id), *same[3:]]  # fmt: skip
         if what == "open":
-            return self._open(found, remembered, request, told.get("turn"))
+            return self._open(found, request, told.get("turn"))
         if what == "export":
             turn = told.get("turn")
             file = export(found, str(told.get("form")), turn if isinstance(turn, int) else None)
@@ -92,21 +92,18 @@ class SideBar:
         if what == "forget":
             keeper.delete(found.id)
             if found.id == conversation.id:
-                return self._open(Conversation(), remembered, request)
+                return self._open(Conversation(), request)
         elif what == "rename":
             keeper.rename(found.id, str(told.get("text", "")))
         elif what in {"pin", "unpin"}:
             keeper.pin(found.id, what == "pin")
         return [*same[:2], self.shared.listed(request, conversation.id), *same[3:]]
 
-    def _open(
-        self, conversation: Conversation, remembered: Any, request: gr.Request, turn: int | None = None
-    ) -> list[Any]:
+    def _open(self, conversation: Conversation, request: gr.Request, turn: int | None = None) -> list[Any]:
         self.shared.visitors.leave(request.session_hash)
-        kept = remembering(remembered, conversation=conversation.id)
         box = gr.update(submit_btn="Ask", stop_btn=False)
         shown = self.shared.show_all(conversation, at=turn)
-        return [conversation, shown, self.shared.listed(request, conversation.id), kept, box]
+        return [conversation, shown, self.shared.listed(request, conversation.id), as_open(conversation), box]
 
 
 def file_message(file: Download) -> str:
