@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
-from rag.language.aliases import absent_names
+from rag.language.aliases import absent_names, is_country, of_another
 from rag.language.measures import fitting
 from rag.language.names import names
 from rag.language.premises import Supposed, affirms, denies, exchanged, supposed
@@ -92,10 +92,13 @@ def fits(query: Query, row: Row) -> bool:
     """Whether a sentence holds something of the kind that is asked for, as far as that can be told.
 
     A question for a number that measures something (money, a count, a length, the time of day) needs such a number; one
-    for a person needs more than a number or a date.
+    for a person needs more than a number or a date. What it says of the Pakistani delegation answers nothing about the
+    Afghan one.
     """
     if not row.english or row.sentence.right or row.sentence.role == "row":
         return True
+    if of_another(query.text, row.text, _context(row)):
+        return False
     if query.kind in {"number", "date", "entity"} and (found := fitting(query.text, row.text)) is not None:
         return bool(found)
     if query.kind == "person" and query.speech != "who" and _is_value(row):
@@ -107,8 +110,8 @@ def _holds_office(query: Query, row: Row, office: str) -> bool:
     """Whether a sentence names the office asked for and somebody, in a passage about the rest of the question."""
     asked = set(content_stems(query.text)) - {office}
     there = set(content_stems(f"{row.hit.passage.article.title} {row.hit.passage.text}"))
-    named = office in content_stems(row.text) and bool(names_given(query, row.text))
-    return named and len(asked & there) >= 0.5 * len(asked)
+    held = any(not all(map(is_country, words(row.text[i:j]))) for i, j in names_given(query, row.text))
+    return held and office in content_stems(row.text) and len(asked & there) >= 0.5 * len(asked)
 
 
 def names_given(query: Query, text: str) -> list[tuple[int, int]]:

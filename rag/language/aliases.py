@@ -3,10 +3,11 @@ Nations"."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from rag.language.names import names
-from rag.language.words import fold, words
+from rag.language.words import STOP_WORDS, fold, words
 
 #: Names and adjectives of one country or body that share no stem.
 _GROUPS = tuple(
@@ -21,6 +22,18 @@ _GROUPS = tuple(
         "qatar/qatari/doha japan/japanese/tokyo thailand/thai philippines/filipino cyprus/cypriot peru/peruvian "
         "congo/congolese iraq/iraqi/baghdad syria/syrian/damascus lebanon/lebanese norway/norwegian portugal/portuguese"
     ).split()
+)
+_ADJECTIVES = frozenset(
+    """american british european turkish french spanish dutch irish polish danish finnish swiss german greek welsh
+    scottish chinese russian iranian israeli ukrainian indian pakistani afghan qatari japanese thai filipino cypriot
+    peruvian congolese iraqi syrian lebanese norwegian portuguese us uk eu""".split()
+)
+#: Overlapping, so that of "two Afghan foreign ministers" the pair "Afghan foreign" is seen.
+_BEFORE_NOUN = re.compile(r"(?=(?<![\w’'-])([^\W\d_]+)(['’]s)? ([a-z][\w-]+))")
+#: Words of which one thing bears only one, before its noun: "the second round", "the northern province".
+_KINDS = (
+    frozenset("first second third fourth fifth sixth seventh eighth ninth tenth".split()),
+    frozenset("north south east west northern southern eastern western".split()),
 )
 _ENDINGS = frozenset(["", *"s n ns an ans ian ians ish i is ese istan ia y e a en er ers ic".split()])
 
@@ -41,6 +54,42 @@ def in_text(word: str, there: Collection[str]) -> bool:
 def initials(parts: Sequence[str]) -> str:
     """ "un" of "United Nations"; words in lower case are passed over."""
     return fold("".join(part[0] for part in parts if part[:1].isupper()))
+
+
+def is_country(word: str) -> bool:
+    """Whether a folded word is one of a country or body that is known by several: "turkish", "eu"."""
+    return any(word in group for group in _GROUPS)
+
+
+def of_another(asked: str, text: str, context: str = "") -> bool:
+    """Whether a text speaks of another's than is asked for: of "the Pakistani delegation", not of "the Afghan" one.
+
+    It has the noun with another country, ordinal or quarter before it, and the asked one nowhere, nor has its context.
+    """
+    there = _borne(text)
+    for bearer, noun in _borne(asked):
+        others = [other for other, same in there if same == noun and _kind(other) == _kind(bearer)]
+        if others and not in_text(bearer, [*others, *words(f"{text} {context}")]):
+            return True
+    return False
+
+
+def _borne(text: str) -> list[tuple[str, str]]:
+    """Each country, ordinal and quarter of a text that stands before a noun, folded, with the noun in the singular."""
+    pairs = ((fold(m[1]), bool(m[2]), m[3].casefold()) for m in _BEFORE_NOUN.finditer(text))
+    return [
+        (word, noun.removesuffix("s"))
+        for word, owns, noun in pairs
+        if noun not in STOP_WORDS
+        and (word in _ADJECTIVES or (is_country(word) if owns else _kind(word) not in (None, -1)))
+    ]
+
+
+def _kind(word: str) -> int | None:
+    """Which words exclude one another with this one before a noun: -1 for countries."""
+    if is_country(word):
+        return -1
+    return next((n for n, kind in enumerate(_KINDS) if word in kind), None)
 
 
 def absent_names(text: str, shown: str) -> list[str]:

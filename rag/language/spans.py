@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 
+from rag.language.names import CALENDAR
 from rag.language.values import days, numbers
-from rag.language.words import content_stems
+from rag.language.words import content_stems, fold
 
 _NAMES = r"[A-ZÀ-ÖØ-Þ][\w’'-]*(?:\s+(?:(?:of|the|al|bin|de|van|von)\s+)?[A-ZÀ-ÖØ-Þ][\w’'-]*)*"  # one name
 _VERB = re.compile(r",?\s+(?:(?:who|which|that)\s+)?(?:is|are|was|were|has|have|had|will|would|could)\b")
+_BETWEEN = re.compile(r"\bbetween (?:the )?$")
+_IN_PLACE = re.compile(rf"\b(?:in|at|near|outside) (?:the )?({_NAMES})")
 _LISTED = re.compile(rf"{_NAMES}(?:, (?:the )?{_NAMES})*,? and (?:the )?{_NAMES}")
 
 
@@ -18,6 +21,8 @@ def whole_span(sentence: str, start: int, end: int, kind: str, question: str) ->
     Args:
         kind: what is asked for, see `rag.types.Query`.
     """
+    if kind == "place":
+        start, end = place_of_parties(sentence, start, end)
     if kind in {"person", "place", "entity", "list", "definition"}:  # "Who are the mediators?" asks for a list
         return whole_list(sentence, start, end, question)
     if kind == "date":
@@ -29,6 +34,14 @@ def before_verb(text: str, start: int, end: int) -> int:
     """The end of a span, before the clause that it runs into: "19 people" of "19 people were killed when"."""
     found = _VERB.search(text, start + 1, end)
     return found.start() if found else end
+
+
+def place_of_parties(text: str, start: int, end: int) -> tuple[int, int]:
+    """The place nearest to a span that stands after "between", which names parties: "talks between A and B in C"."""
+    if not _BETWEEN.search(text[:start]):
+        return start, end
+    places = [m.span(1) for m in _IN_PLACE.finditer(text) if fold(m[1].split()[0]) not in CALENDAR]
+    return min(places, key=lambda place: abs(place[0] - start), default=(start, end))
 
 
 def whole_date(text: str, start: int, end: int) -> tuple[int, int]:
