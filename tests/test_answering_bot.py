@@ -195,6 +195,18 @@ def test_versions_stand_side_by_side(bot: Bot) -> None:
     assert "The articles differ:" in show_answer(answer)
 
 
+def test_a_model_that_gives_one_version_is_completed_by_the_others(bot: Bot) -> None:
+    writing, _ = speaking(bot, "The border is 2,600 km long.")
+    answer = writing.ask("How long is the border?")
+    assert answer.kind == "model"
+    model, *beside = answer.claims
+    assert model.text == "The border is 2,600 km long."
+    assert [claim.verdict for claim in beside] == ["verbatim"]
+    assert "2,670" in beside[0].text and beside[0].citations[0].quote in beside[0].text
+    both, _ = speaking(bot, "The border is 2,600 km or 2,670 kilometres long.")
+    assert len(both.ask("How long is the border?").claims) == 1
+
+
 def test_no_versions_where_articles_agree(bot: Bot) -> None:
     assert bot.ask("When was the ceasefire signed?").versions == ()
 

@@ -350,16 +350,21 @@ class _Run:
         yield self.answer("model", claims, extracts=self.quotes, usage=usage, short=self._agreed(written))
 
     def _beside(self, claims: Sequence[Claim]) -> list[Claim]:
-        """Sentences of the articles that complete a model's answer to an open question, in at most `ANSWER_WORDS`."""
+        """Sentences of the articles that complete a model's answer: what other articles say otherwise, and of an open
+        question what else answers it, in at most `ANSWER_WORDS`."""
         said = {stem for claim in claims for stem in content_stems(claim.text)}
         left = ANSWER_WORDS - sum(len(claim.text.split()) for claim in claims)
         beside = []
         for finding, each in zip(self.findings, self.extracts, strict=True):
-            for quote in each.claims if finding.query.kind not in FACTOID_KINDS else ():
-                size, stems = len(quote.text.split()), set(content_stems(quote.text))
-                if size <= left and not stems <= said:
+            if finding.query.kind in FACTOID_KINDS and not each.versions:
+                continue
+            versions = each.versions and len(each.short) == len(each.claims)
+            told = [span.quote for span in each.short] if versions else [quote.text for quote in each.claims]
+            for quote, words in zip(each.claims, told, strict=True):
+                size, stems = len(quote.text.split()), set(content_stems(words))
+                if (each.versions or size <= left) and not stems <= said:
                     beside.append(quote)
-                    said |= stems
+                    said |= set(content_stems(quote.text))
                     left -= size
         return beside
 
