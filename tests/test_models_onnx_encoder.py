@@ -52,12 +52,22 @@ def test_sentences_come_from_the_passages_own_pass(embedder: Any, kept: Any) -> 
     assert not parts[3][1].any()  # behind the last token that the model reads
 
 
-def test_attention_is_traced_without_checks_that_find_nothing(kept: Any, cache_dir: Path, embedder: Any) -> None:
+def test_a_vector_does_not_depend_on_what_is_read_beside_it(kept: Any) -> None:
+    rows, parts = kept.encode_spans(TEXTS, SPANS)
+    assert np.allclose(rows, kept.encode(TEXTS, kind="passage"), atol=1e-6)
+    for n, text in enumerate(TEXTS):
+        assert np.allclose(rows[n], kept.encode([text], kind="passage")[0], atol=1e-6)
+        assert np.allclose(parts[n], kept.encode_spans([text], SPANS[n : n + 1])[1][0], atol=1e-6)
+
+
+def test_the_graph_has_nothing_for_padding_and_no_slow_norms(kept: Any, cache_dir: Path) -> None:
     (model,) = cache_dir.glob("encoders/*/model.onnx")
-    operators = {node.op_type for node in onnx.load(str(model)).graph.node}
-    assert "Softmax" in operators
-    assert "IsNaN" not in operators
-    assert embedder.modules[0].auto_model.config._attn_implementation == "sdpa", "the model itself stays as it was"
+    graph = onnx.load(str(model)).graph
+    operators = [node.op_type for node in graph.node]
+    assert operators.count("Softmax") == 6
+    assert operators.count("SimplifiedLayerNormalization") == 13
+    assert not {"IsNaN", "Where", "LayerNormalization"} & set(operators)
+    assert [each.name for each in graph.input] == ["input_ids"]
 
 
 def test_a_copy_is_made_once_and_a_damaged_one_anew(kept: Any, cache_dir: Path, monkeypatch: Any) -> None:

@@ -17,7 +17,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -34,14 +34,12 @@ if TYPE_CHECKING:
     Vectors: TypeAlias = NDArray[np.float32]
 
 #: Changes when what is kept is made in another way.
-FORMAT = 2
-#: Characters of a batch, padding included: a few texts at once stay in the processor's own cache; see "Speed of the
-#: encoder" in eval/README.md.
-BATCH_CHARACTERS = 2_400
+FORMAT = 3
+#: Length of the text that a model is traced on, at most; some attend to so many neighbours only.
+TRACED_TOKENS = 512
 #: Least cosine between a copy's vector of a probe text and the model's own. Below it the processor adds up 8-bit
 #: products inexactly, or the graph is not the model. Here the vectors of news passages have .994 at the mean.
 NEAR_INT8, NEAR_FLOAT = 0.95, 0.999
-_INPUTS = ["input_ids", "attention_mask", "token_type_ids"]
 _PROBES = (
     "Where was the treaty signed?",
     "Talks in Oslo\nThe two ministers met on Monday for the first time since 2019. " * 4,
@@ -75,22 +73,22 @@ class OnnxEmbedder:
         self.precision: str = kept["precision"]
         self._prompts: dict[str, str] = kept["prompts"]
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # batches run side by side instead: threads that share one wait for each other
+        options.intra_op_num_threads = 1  # texts are read side by side instead: threads that share one wait for others
         options.log_severity_level = 3
         self._session: Any = onnxruntime.InferenceSession(
             str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
         )
-        self._takes = {each.name for each in self._session.get_inputs()}
         self._head: Any = None
         if (folder / "head.onnx").exists():
-            self._head = onnxruntime.InferenceSession(str(folder / "head.onnx"), providers=["CPUExecutionProvider"])
+            self._head = onnxruntime.InferenceSession(
+                str(folder / "head.onnx"), options, providers=["CPUExecutionProvider"]
+            )
         self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._counting: Any = Tokenizer.from_str(self._tokenizer.to_str())
         self._counting.no_truncation()
         self._tokenizer.enable_truncation(self.max_tokens)
         self._unknown: int | None = kept["unknown"]
-        self._pad: int = kept["pad"]
         self._workers = ThreadPoolExecutor(cores(), thread_name_prefix="encode")
 
     def encode(
@@ -103,17 +101,15 @@ class OnnxEmbedder:
         """See `Embedder.encode`."""
         prompt = self._prompts["query" if kind == "query" else "document"]
         rows = np.empty((len(texts), self.dimension), dtype=np.float32)
-        batches = _batches(texts)
-        if len(batches) == 1:
-            rows[batches[0]] = self._run([prompt + texts[i] for i in batches[0]])[2]
-        else:
-            runs = self._workers.map(lambda batch: self._run([prompt + texts[i] for i in batch])[2], batches)
-            done = 0
-            for batch, found in zip(batches, runs, strict=True):
-                rows[batch] = found
-                done += len(batch)
-                if progress:
-                    progress(done)
+
+        def read(text: str) -> Vectors:
+            ids = np.array([self._tokenizer.encode(prompt + text).ids], dtype=np.int64)
+            return unit(self._session.run(["sentence"], {"input_ids": ids})[0])
+
+        for n, row in enumerate(self._each(read, texts)):
+            rows[n] = row
+            if progress:
+                progress(n + 1)
         return rows
 
     def encode_spans(
@@ -122,21 +118,17 @@ class OnnxEmbedder:
         """See `Embedder.encode_spans`, and `SentenceTransformerEmbedder.encode_spans` on late chunking."""
         prompt = self._prompts["document"]
         rows = np.empty((len(texts), self.dimension), dtype=np.float32)
-        parts: list[Vectors] = [np.empty((0, self.dimension), dtype=np.float32)] * len(texts)
+        parts: list[Vectors] = []
 
-        def read(batch: list[int]) -> tuple[Vectors, list[Vectors]]:
-            encoded, tokens, sentence = self._run([prompt + texts[i] for i in batch])
-            means = [
-                stretch_means(each.offsets, row[: len(each.ids)], spans[i], len(prompt))
-                for i, each, row in zip(batch, encoded, tokens, strict=True)
-            ]
-            return sentence, [self._finished(each) for each in means]
+        def read(text: str, places: Sequence[tuple[int, int]]) -> tuple[Vectors, Vectors]:
+            encoded = self._tokenizer.encode(prompt + text)
+            ids = np.array([encoded.ids], dtype=np.int64)
+            tokens, sentence = self._session.run(["tokens", "sentence"], {"input_ids": ids})
+            return unit(sentence), self._finished(stretch_means(encoded.offsets, tokens[0], places, len(prompt)))
 
-        batches = _batches(texts)
-        for batch, (sentence, found) in zip(batches, self._workers.map(read, batches), strict=True):
-            rows[batch] = sentence
-            for i, part in zip(batch, found, strict=True):
-                parts[i] = part
+        for n, (row, found) in enumerate(self._each(read, texts, spans)):
+            rows[n] = row
+            parts.append(found)
         return rows, parts
 
     def count_tokens(self, text: str) -> int:
@@ -144,19 +136,9 @@ class OnnxEmbedder:
         ids = self._counting.encode(text, add_special_tokens=False).ids
         return counted(ids, self._unknown, text)
 
-    def _run(self, texts: list[str]) -> tuple[list[Any], Vectors, Vectors]:
-        """The texts' tokens, the tokens' vectors (texts, tokens, width), and the texts' vectors of length 1."""
-        encoded = self._tokenizer.encode_batch(texts)
-        width = max(len(each.ids) for each in encoded)
-        ids = np.full((len(texts), width), self._pad, dtype=np.int64)
-        mask, types = np.zeros_like(ids), np.zeros_like(ids)
-        for row, each in enumerate(encoded):
-            ids[row, : len(each.ids)], mask[row, : len(each.ids)] = each.ids, 1
-        given = dict(zip(_INPUTS, (ids, mask, types), strict=True))
-        tokens, sentence = self._session.run(
-            ["tokens", "sentence"], {name: value for name, value in given.items() if name in self._takes}
-        )
-        return encoded, tokens, unit(sentence)
+    def _each(self, read: Callable[..., Any], *given: Sequence[Any]) -> Iterator[Any]:
+        """What a function makes of each text, in order. One alone is read in the caller's own thread."""
+        return (map if len(given[0]) == 1 else self._workers.map)(read, *given)
 
     def _finished(self, means: Vectors) -> Vectors:
         """What the model makes of pooled vectors; rows of length 1."""
@@ -191,23 +173,14 @@ def stretch_means(
     places = np.asarray(offsets, dtype=np.int64).reshape(-1, 2)
     real = places[:, 0] < places[:, 1]
     starts, ends = (places[real] - shift).T
-    sums = np.concatenate([np.zeros((1, tokens.shape[1])), np.cumsum(tokens[real], axis=0, dtype=np.float64)])
+    firsts = np.searchsorted(starts, [start for start, _ in spans])
+    lasts = np.searchsorted(ends, [end for _, end in spans], side="right")
+    read = tokens[real]
     means = np.zeros((len(spans), tokens.shape[1]), dtype=np.float32)
-    for row, (start, end) in enumerate(spans):
-        first, last = np.searchsorted(starts, start), np.searchsorted(ends, end, side="right")
+    for mean, first, last in zip(means, firsts, lasts, strict=True):
         if last > first:
-            means[row] = (sums[last] - sums[first]) / (last - first)
+            read[first:last].mean(axis=0, out=mean)
     return means
-
-
-def _batches(texts: Sequence[str]) -> list[list[int]]:
-    """Indices of neighbours in length, few enough to be read at once."""
-    batches: list[list[int]] = []
-    for i in sorted(range(len(texts)), key=lambda i: len(texts[i])):
-        if not batches or (len(texts[i]) + 8) * (len(batches[-1]) + 1) > BATCH_CHARACTERS:
-            batches.append([])
-        batches[-1].append(i)
-    return batches
 
 
 def kept_folder(name: str, weights: Path, cache_dir: Path) -> Path:
@@ -273,6 +246,7 @@ def _make(model: SentenceTransformerEmbedder, work: Path) -> tuple[str, str]:
     for precision, near in (("int8", NEAR_INT8), ("float32", NEAR_FLOAT)):
         if precision == "float32":
             shutil.copyfile(work / "full.onnx", work / "model.onnx")
+        _take_norms_apart(work / "model.onnx")
         _write_manifest(model, work, precision, "")
         found, quick = _measured(OnnxEmbedder(work))
         cosine = float(min((found * want).sum(axis=1)))
@@ -280,6 +254,33 @@ def _make(model: SentenceTransformerEmbedder, work: Path) -> tuple[str, str]:
         if cosine >= near and quick < slow:
             return precision, "; ".join(seen)
     return "none", "; ".join(seen)
+
+
+def _take_norms_apart(path: Path) -> None:
+    """Each layer norm as a centred RMS norm: ONNX Runtime sums the former's rows number by number, the latter's not."""
+    import onnx
+
+    graph = onnx.load(str(path))
+    nodes = []
+    for node in graph.graph.node:
+        axis = next((each.i for each in node.attribute if each.name == "axis"), -1)
+        if node.op_type != "LayerNormalization" or axis != -1 or len(node.input) < 3:
+            nodes.append(node)
+            continue
+        (given, scale, shift), made = node.input, node.output[0]
+        epsilon = next((each.f for each in node.attribute if each.name == "epsilon"), 1e-5)
+        step = onnx.helper.make_node
+        nodes += [
+            step("ReduceMean", [given], [f"{made}_mean"], axes=[-1]),
+            step("Sub", [given, f"{made}_mean"], [f"{made}_centred"]),
+            step(
+                "SimplifiedLayerNormalization", [f"{made}_centred", scale], [f"{made}_scaled"], axis=-1, epsilon=epsilon
+            ),
+            step("Add", [f"{made}_scaled", shift], [made]),
+        ]
+    del graph.graph.node[:]
+    graph.graph.node.extend(nodes)
+    onnx.save(graph, str(path))
 
 
 def _trace(model: SentenceTransformerEmbedder, work: Path) -> None:
@@ -292,12 +293,13 @@ def _trace(model: SentenceTransformerEmbedder, work: Path) -> None:
             super().__init__()
             self.parts = torch.nn.ModuleList(modules)
 
-        def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> tuple[Any, Any]:
-            features = {"input_ids": input_ids, "attention_mask": attention_mask}
+        def forward(self, input_ids: Any) -> tuple[Any, Any]:
+            features = {"input_ids": input_ids}
             if "token_type_ids" in model.tokenizer.model_input_names:
-                features["token_type_ids"] = token_type_ids
+                features["token_type_ids"] = torch.zeros_like(input_ids)
             for part in self.parts:
                 features = part(features)
+                features["attention_mask"] = torch.ones_like(input_ids)  # only what comes after the network asks for it
             return features["token_embeddings"], features["sentence_embedding"]
 
     class Head(torch.nn.Module):
@@ -311,40 +313,20 @@ def _trace(model: SentenceTransformerEmbedder, work: Path) -> None:
                 features = part(features)
             return features["sentence_embedding"]
 
-    def write(module: Any, example: tuple[Any, ...], file: str, inputs: list[str], outputs: list[str]) -> None:
-        axes = {name: {0: "batch", 1: "tokens"} for name in [*_INPUTS, "tokens"] if name in [*inputs, *outputs]}
-        axes |= {name: {0: "batch"} for name in ("sentence", "pooled", "out") if name in [*inputs, *outputs]}
+    def write(module: Any, example: Any, file: str, given: str, axis: int, outputs: list[str]) -> None:
+        axes = {name: {axis: given} for name in (given, outputs[0])}
         torch.onnx.export(
-            module, example, str(work / file), input_names=inputs, output_names=outputs, dynamic_axes=axes,
+            module, (example,), str(work / file), input_names=[given], output_names=outputs, dynamic_axes=axes,
             opset_version=17, dynamo=False,
         )  # fmt: skip
 
-    with warnings.catch_warnings(), torch.no_grad(), _plain_attention(modules[0]):
+    with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        ids = torch.ones(2, 16, dtype=torch.long)
-        write(Whole().eval(), (ids, ids, ids), "full.onnx", _INPUTS, ["tokens", "sentence"])
+        # As long as the model reads, so that an attention that reaches less far is seen to.
+        ids = torch.ones(1, min(model.max_tokens, TRACED_TOKENS), dtype=torch.long)
+        write(Whole().eval(), ids, "full.onnx", "input_ids", 1, ["tokens", "sentence"])
         if any(type(part).__name__ != "Normalize" for part in after):
-            pooled = torch.ones(2, model.width)
-            write(Head().eval(), (pooled,), "head.onnx", ["pooled"], ["out"])
-
-
-@contextmanager
-def _plain_attention(transformer: Any) -> Iterator[None]:
-    """Attention as a product, a mask and a softmax.
-
-    torch's own operator becomes, beside these, checks for rows without any token, as large as the product, which take
-    a third of the time and find nothing, since every text has a token.
-    """
-    if type(transformer).__name__ != "Transformer":
-        yield
-        return
-    network = transformer.auto_model
-    before = network.config._attn_implementation
-    network.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        network.set_attn_implementation(before)
+            write(Head().eval(), torch.ones(2, model.width), "head.onnx", "pooled", 0, ["out"])
 
 
 def _measured(embedder: Any) -> tuple[Vectors, float]:
@@ -371,7 +353,6 @@ def _write_manifest(model: SentenceTransformerEmbedder, work: Path, precision: s
         "max_tokens": model.max_tokens,
         "prompts": model.prompts,
         "unknown": model.tokenizer.unk_token_id,
-        "pad": model.tokenizer.pad_token_id or 0,
         "files": {} if precision == "none" else {file: _sha256(work / file) for file in files},
     }
     with (work / "manifest.json").open("w", encoding="utf-8") as file:
