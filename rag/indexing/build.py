@@ -395,11 +395,12 @@ class _Run:
             self._write(waiting, *self._encoded([p for _, ps, _ in waiting for p in ps]))
 
     def _launch(self) -> None:
-        """Write what was embedded, and have what waits embedded while the next articles are read and cut."""
-        self._land()
+        """Have what waits embedded while what was embedded is written and the next articles are read and cut."""
         waiting, self._waiting = self._waiting, []
         passages = [p for _, ps, _ in waiting for p in ps]
-        self._flying = waiting, self._beside.submit(self._encoded, passages)
+        flying = waiting, self._beside.submit(self._encoded, passages)
+        self._land()
+        self._flying = flying
 
     def _land(self) -> None:
         """Write what was embedded beside."""
@@ -433,6 +434,13 @@ class _Run:
     def _encoded(self, passages: Sequence[Passage]) -> _Vectors:
         """The vectors of passages and of their sentences."""
         return self.embedder.encode_spans([embedded_text(p) for p in passages], [sentence_spans(p) for p in passages])
+
+    def _encoded_once(self, passages: Sequence[Passage]) -> _Vectors:
+        """As `_encoded`, from disk where an earlier run came that far."""
+        if not passages:
+            return self._encoded(passages)
+        texts, spans = [embedded_text(p) for p in passages], [sentence_spans(p) for p in passages]
+        return self._unfinished.encoded(self.embedder, texts, spans)
 
     def _keep_version(self, article: Article) -> None:
         """What a newer version replaces stays as an earlier one, so that a correction is seen as one."""
@@ -480,18 +488,26 @@ class _Run:
         rows: list[NDArray[np.float32]] = []
         parts: list[NDArray[np.float32]] = []
         self._tell("embedding", 0, len(article.text), "characters")
+        flying: tuple[Future[_Vectors], int] | None = None
+
+        def land(found: Future[_Vectors], end: int) -> None:
+            more, inside = found.result()
+            rows.append(more)
+            parts.extend(inside)
+            self._tell("embedding", end, len(article.text), "characters")
+
         for whole, stretch, end in stretches(article):
-            if cut := self._split(whole, stretch):
-                texts, spans = [embedded_text(p) for p in cut], [sentence_spans(p) for p in cut]
-                more, inside = self._unfinished.encoded(self.embedder, texts, spans)
-                rows.append(more)
-                parts += inside
+            cut = self._split(whole, stretch)
+            before, flying = flying, (self._beside.submit(self._encoded_once, cut), end)
+            if before:
+                land(*before)
             sentences += stretch
             passages += cut
-            self._tell("embedding", end, len(whole.text), "characters")
+        if flying:
+            land(*flying)
         meta = whole.meta
         passages = [replace(passage, article=meta) for passage in passages]
-        vectors = np.concatenate(rows) if rows else np.zeros((0, self.embedder.dimension), np.float32)
+        vectors = np.concatenate(rows)
         self._tell("saving", 0, 2, "steps")
         named = self._mentions(whole, sentences)
         self._tell("saving", 1, 2, "steps")
