@@ -92,10 +92,11 @@ def names(text: str) -> list[Name]:
 
 @lru_cache(maxsize=64)  # of one article they are asked for several times
 def _names(text: str) -> tuple[Name, ...]:
-    found = list(_runs(text))
+    every = list(_words(text))
+    found = list(_runs(text, every))
     inside = {word for run in found for n, word in enumerate(run) if not (n == 0 and word.opens)}
     known = {word.text for word in inside}
-    lower = {word.text for word in _words(text) if not word.capital}
+    lower = {word.text for word in every if not word.capital}
     kept: list[Name] = []
     for run in found:
         first = run[0]
@@ -154,19 +155,19 @@ def gender_of(name: Name | str) -> Gender | None:
     return "man" if given in men else "woman" if given in women else None
 
 
-def _runs(text: str) -> Iterator[list[_Word]]:
-    """Runs of words that belong to one name, particles between them included."""
+def _runs(text: str, words: list[_Word]) -> Iterator[list[_Word]]:
+    """Runs of a text's words that belong to one name, particles between them included."""
     headlines = _headlines(text)
     run: list[_Word] = []
     pending: list[_Word] = []  # particles that join only if a capital follows
-    for word in _words(text):
+    for word in words:
         gap = text[(pending or run)[-1].end : word.start] if run else ""
         joined = bool(run) and _joins(gap, (pending or run)[-1].text)
-        in_headline = any(start <= word.start < end for start, end in headlines)
         if run and not joined:
             yield run
             run, pending = [], []
-        if word.capital and word.text.casefold() not in CALENDAR and not in_headline:
+        named = word.capital and word.text.casefold() not in CALENDAR
+        if named and not any(start <= word.start < end for start, end in headlines):
             run += [*pending, word]
             pending = []
         elif run and _may_join(run, pending, word):

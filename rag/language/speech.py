@@ -83,6 +83,9 @@ _PRONOUNS: dict[str, Gender | None] = {"he": "man", "she": "woman"}
 _OFFICE = r"(?:er|or|ist|man|woman|ian|ress|chief|head|judge|captain|guard)$"
 _TOKEN = re.compile(rf"(?:[A-Z]\.){{2,}}|(?:{'|'.join(ABBREVIATED)})\.|[^\W_]+(?:[-'’][^\W_]+)*|\ue000+|[,;:.!?()–—-]")
 
+_PAIRS = {"“": "”", "«": "»", "„": "“”", '"': '"', "‘": "’"}
+_QUOTATION = re.compile(f"[{''.join(_PAIRS)}]")
+
 
 @dataclass(frozen=True, slots=True)
 class Speech:
@@ -214,6 +217,7 @@ class _Article:
             everyone[surname(name.text)].append(name.text)
         self.full = {text: fullest(text, everyone[surname(text)]) for text in {name.text: 0 for name in self.names}}
         self.roles: dict[str, str] = {}
+        self._cut: dict[tuple[int, int], list[_Token]] = {}
         for start, end in sentences:
             self._find_roles(self._tokens(start, end))
         self.last: list[str] = []  # speakers so far
@@ -274,7 +278,10 @@ class _Article:
 
     def _tokens(self, start: int, end: int) -> list[_Token]:
         """Words, marks and quotations (each as one token) of a sentence."""
-        return [_Token(m.group(), m.start() + start, m.end() + start) for m in _TOKEN.finditer(self.masked[start:end])]
+        if (start, end) not in self._cut:
+            matches = _TOKEN.finditer(self.masked[start:end])
+            self._cut[start, end] = [_Token(m.group(), m.start() + start, m.end() + start) for m in matches]
+        return self._cut[start, end]
 
     def _stated(self, start: int, end: int) -> list[Speech]:
         tokens = self._tokens(start, end)
@@ -688,11 +695,10 @@ def antecedents(text: str, sentences: Sequence[tuple[int, int]]) -> list[int | N
 def quotes(text: str) -> list[tuple[int, int]]:
     """Offsets of quotations, marks included, in order; one that is not closed ends with its paragraph."""
     found: list[tuple[int, int]] = []
-    pairs = {"“": "”", "«": "»", "„": "“”", '"': '"', "‘": "’"}
     at = 0
-    while at < len(text):
-        close = pairs.get(text[at])
-        if close is None or not _opens(text, at):
+    while mark := _QUOTATION.search(text, at):
+        at, close = mark.start(), _PAIRS[mark.group()]
+        if not _opens(text, at):
             at += 1
             continue
         paragraph = text.find("\n", at)

@@ -120,13 +120,17 @@ def hashed(groups: Mapping[str, Iterable[str]], buckets: int) -> tuple[list[int]
     Each group has length 1 before two features that share a bucket are added up.
     """
     found: dict[int, float] = {}
-    for name, group in groups.items():
-        begun = zlib.crc32(f"{name} ".encode())
-        distinct = {zlib.crc32(feature.encode(), begun) % buckets for feature in group}
-        share = len(distinct) ** -0.5 if distinct else 0.0
-        for bucket in distinct:
-            found[bucket] = found.get(bucket, 0.0) + share
+    for group in distinct(groups, buckets):
+        for bucket in group:
+            found[bucket] = found.get(bucket, 0.0) + len(group) ** -0.5
     return list(found), list(found.values())
+
+
+def distinct(groups: Mapping[str, Iterable[str]], buckets: int) -> list[set[int]]:
+    """The buckets of each group of features, as far as it has any."""
+    begun = {name: zlib.crc32(f"{name} ".encode()) for name in groups}
+    found = [{zlib.crc32(each, begun[name]) % buckets for each in map(str.encode, groups[name])} for name in groups]
+    return [group for group in found if group]
 
 
 def clusters(told: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
@@ -164,8 +168,7 @@ def runs(tokens: Sequence[str], longest: int) -> Iterator[str]:
     """Every run of at most so many tokens, start and end marked."""
     marked = ["^", *tokens, "$"]
     for length in range(1, longest + 1):
-        for at in range(len(marked) - length + 1):
-            yield " ".join(marked[at : at + length])
+        yield from map(" ".join, zip(*(marked[at:] for at in range(length)), strict=False))
 
 
 def _pieces(told: Sequence[str]) -> Iterator[str]:

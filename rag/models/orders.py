@@ -8,21 +8,18 @@ articles.
 
 from __future__ import annotations
 
+import math
 import re
+from array import array
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rag.language.detect import language_of
 from rag.language.words import words
-from rag.models.kinds import Lexicon, clusters, frame, hashed, runs, shape, shipped_kinds
+from rag.models.kinds import Lexicon, clusters, distinct, frame, hashed, runs, shape, shipped_kinds
 from rag.models.shipped import verified_manifest
 from rag.resources import resource
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 #: Words of a sentence that are looked at, from its start and from its end.
 LONGEST = 60
@@ -51,20 +48,22 @@ class OrderClassifier:
         folder = folder or resource("models", "orders")
         manifest = verified_manifest(folder, "classifier of orders", "weights.npz")
         with np.load(folder / "weights.npz") as weights:
-            self._weights: NDArray[np.float32] = weights["weights"].astype(np.float32) * float(weights["scale"])
+            self._weights = array("f", weights["weights"].astype(np.float32) * float(weights["scale"]))
         self._bias = float(manifest["bias"])
         self._lexicon = Lexicon(frozenset(manifest["words"]), shipped_kinds().lexicon.clusters)
         self.threshold = float(manifest["threshold"])
 
     def probability(self, sentence: str) -> float:
         """In [0, 1], of the likeliest of its `endings`; from `threshold` on a sentence is taken for an order."""
-        import numpy as np
+        best = max(map(self._logit, endings(sentence)))
+        return 1 / (1 + math.exp(-best))
 
-        best = -np.inf
-        for ending in endings(sentence):
-            indices, values = features(ending, self._lexicon, len(self._weights))
-            best = max(best, float(np.asarray(values, dtype=np.float32) @ self._weights[indices]) + self._bias)
-        return float(1 / (1 + np.exp(-best)))
+    def _logit(self, ending: str) -> float:
+        """The product of the weights and the hashed features, of which making an array would take longer."""
+        logit = self._bias
+        for group in distinct(_groups(ending, self._lexicon), len(self._weights)):
+            logit += sum(map(self._weights.__getitem__, group)) * len(group) ** -0.5
+        return logit
 
 
 def endings(sentence: str) -> list[str]:
@@ -79,16 +78,19 @@ def endings(sentence: str) -> list[str]:
 
 def features(sentence: str, lexicon: Lexicon, buckets: int) -> tuple[list[int], list[float]]:
     """The hashed features of a sentence, see `rag.models.kinds.hashed`."""
+    return hashed(_groups(sentence, lexicon), buckets)
+
+
+def _groups(sentence: str, lexicon: Lexicon) -> dict[str, Iterator[str]]:
     told = [shape(word) for word in words(sentence)]
     if len(told) > LONGEST:
         told = told[: LONGEST // 2] + told[-LONGEST // 2 :]
-    groups = {
+    return {
         "w": runs(told, 2),
         "f": runs(frame(told, lexicon.common), 4),
         "k": clusters(told, lexicon),
         "m": _marks(sentence),
     }
-    return hashed(groups, buckets)
 
 
 def _marks(sentence: str) -> Iterator[str]:
