@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
 import pytest
+from pages import Slow, main_home, serving
 from tiny_gguf import write_tiny_gguf
 
 from rag.articles import load
 from rag.indexing.build import build_index
-from rag.models.embedder import SentenceTransformerEmbedder
+from rag.models.embedder import SentenceTransformerEmbedder, open_embedder
 from rag.resources import resource
 from rag.settings import Settings
 
@@ -47,6 +51,31 @@ def embedder() -> SentenceTransformerEmbedder:
 @pytest.fixture(scope="session")
 def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def warm_cache(cache_dir: Path) -> Path:
+    """`cache_dir` with the encoder's copy in it, which takes 15 seconds to be made."""
+    open_embedder(Settings.load({}).embedding_model, cache_dir)
+    return cache_dir
+
+
+@pytest.fixture(scope="session")
+def encoder_kept(warm_cache: Path) -> Callable[[Path], Path]:
+    """Makes a folder a cache in which nothing is kept but the encoder's copy."""
+
+    def keep(folder: Path) -> Path:
+        folder.mkdir(parents=True)
+        (folder / "encoders").symlink_to(warm_cache / "encoders")
+        return folder
+
+    return keep
+
+
+@pytest.fixture
+def own_cache(encoder_kept: Callable[[Path], Path], tmp_path: Path) -> Path:
+    """A cache of the test's own, `tmp_path/cache`."""
+    return encoder_kept(tmp_path / "cache")
 
 
 @pytest.fixture(scope="session")
@@ -99,3 +128,73 @@ class LetterEmbedder:
 @pytest.fixture
 def letters() -> LetterEmbedder:
     return LetterEmbedder()
+
+
+# ---------------------------------------------------------------------- pages, each started once
+
+
+@pytest.fixture(scope="session")
+def main_folder(briefs: Settings, tmp_path_factory: Any, embedder: Any) -> Path:
+    """The folder of the main page."""
+    return main_home(tmp_path_factory.mktemp("page"), briefs, embedder)
+
+
+@pytest.fixture(scope="session")
+def main_page(main_folder: Path, warm_cache: Path) -> Iterator[str]:
+    """The main page."""
+    with serving(main_folder, warm_cache) as url:
+        yield url
+
+
+@pytest.fixture
+def home(main_folder: Path) -> Path:
+    """The folder of `page`; a module may have its own."""
+    return main_folder
+
+
+@pytest.fixture
+def page(main_page: str) -> str:
+    """The address of the page that is visited; a module may have its own."""
+    return main_page
+
+
+@pytest.fixture(scope="session")
+def slow_page(main_folder: Path, warm_cache: Path, tmp_path_factory: Any) -> Iterator[str]:
+    """A page whose model is `Slow`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    Thread(target=server.serve_forever, daemon=True).start()
+    folder = tmp_path_factory.mktemp("slow")
+    model = f"http://127.0.0.1:{server.server_port}"
+    with serving(folder, warm_cache, DATELINE_MODEL=model, DATELINE_INDEX_DIR=str(main_folder / "index")) as url:
+        yield url
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def closed_folder(tmp_path_factory: Any) -> Path:
+    """Where the page with logins keeps its data."""
+    folder: Path = tmp_path_factory.mktemp("closed")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def closed_page(main_folder: Path, warm_cache: Path, closed_folder: Path) -> Iterator[str]:
+    """A page with logins."""
+    index = str(main_folder / "index")
+    with serving(closed_folder, warm_cache, DATELINE_AUTH="ann:s3cret, bob:x:y", DATELINE_INDEX_DIR=index) as url:
+        yield url
+    assert "s3cret" not in (closed_folder / "log").read_text()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.skip("Debian's chromium is not installed (apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=options)
+        yield browser
+        browser.close()

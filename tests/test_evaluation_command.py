@@ -36,9 +36,9 @@ Rag = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: Any, cache_dir: Path) -> dict[str, str]:
+def home(tmp_path_factory: Any, encoder_kept: Callable[[Path], Path]) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("home")
-    return {"DATELINE_DATA_DIR": str(folder / "data"), "DATELINE_CACHE_DIR": str(folder / "cache")}
+    return {"DATELINE_DATA_DIR": str(folder / "data"), "DATELINE_CACHE_DIR": str(encoder_kept(folder / "cache"))}
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +93,11 @@ def test_what_did_not_change_is_not_asked_again(full: Path, rag: Rag, tmp_path: 
     assert "WORSE" not in same.stdout
 
 
-def test_interrupted_and_taken_up_again(rag: Rag, home: dict[str, str], tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    environment = os.environ | home | {"DATELINE_CACHE_DIR": str(cache)}
-    command = [sys.executable, "-m", "rag.cli", "eval", "run", "--model", "extracts", "--limit", "80"]
+def test_interrupted_and_taken_up_again(home: dict[str, str], tmp_path: Path, own_cache: Path) -> None:
+    environment = os.environ | home | {"DATELINE_CACHE_DIR": str(own_cache)}
+    command = [sys.executable, "-m", "rag.cli", "eval", "run", "--model", "extracts", "--limit", "40"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
-    kept = cache / "eval" / "answers.sqlite"
+    kept = own_cache / "eval" / "answers.sqlite"
 
     def count() -> int:
         if not kept.exists():
@@ -117,13 +116,13 @@ def test_interrupted_and_taken_up_again(rag: Rag, home: dict[str, str], tmp_path
     assert process.returncode == 130
     assert "goes on from here" in told
     before = count()
-    assert 5 <= before < 80
+    assert 5 <= before < 40
     out = tmp_path / "out"
     done = subprocess.run([*command, "--out", str(out)], cwd=ROOT, env=environment, capture_output=True, check=False)
     assert done.returncode == 0
     rows = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
     assert sum(row["cached"] for row in rows) == before
-    assert len(rows) == 80
+    assert len(rows) == 40
 
 
 def test_a_change_of_settings_or_articles_asks_anew(briefs: Settings) -> None:
@@ -134,11 +133,13 @@ def test_a_change_of_settings_or_articles_asks_anew(briefs: Settings) -> None:
             assert fingerprint(bot, retriever) != fingerprint(Bot.around(fewer, fewer.settings), fewer)
 
 
-def test_questions_drawn_by_a_seed(briefs: Settings, tmp_path: Path) -> None:
-    settings = replace(briefs, cache_dir=tmp_path / "cache", data_dir=tmp_path / "data")
+def test_questions_drawn_by_a_seed(briefs: Settings, tmp_path: Path, own_cache: Path) -> None:
+    settings = replace(briefs, cache_dir=own_cache, data_dir=tmp_path / "data")
+    gold = tmp_path / "own.jsonl"  # the bundled set itself is asked of an index that is made for it each time
+    gold.write_bytes(resource("eval", "gold", "briefs.jsonl").read_bytes())
 
     def ids(**how: Any) -> list[str]:
-        found = evaluate(settings, retrieval_only=True, limit=6, **how)
+        found = evaluate(settings, gold=gold, retrieval_only=True, limit=6, **how)
         return [result.item.id for result in found.report.results]
 
     assert ids() == ["b001", "b002", "b003", "b004", "b005", "b006"]
@@ -149,8 +150,8 @@ def test_questions_drawn_by_a_seed(briefs: Settings, tmp_path: Path) -> None:
         evaluate(settings, limit=1, entailment=str(tmp_path))
 
 
-def test_only_a_run_of_fewer_questions_is_a_part(briefs: Settings, tmp_path: Path) -> None:
-    settings = replace(briefs, cache_dir=tmp_path / "cache", data_dir=tmp_path / "data")
+def test_only_a_run_of_fewer_questions_is_a_part(briefs: Settings, tmp_path: Path, own_cache: Path) -> None:
+    settings = replace(briefs, cache_dir=own_cache, data_dir=tmp_path / "data")
     gold, bounds = tmp_path / "three.jsonl", tmp_path / "t.toml"
     lines = resource("eval", "gold", "briefs.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     gold.write_text("".join(lines[:3]), encoding="utf-8")
@@ -167,12 +168,12 @@ def test_only_a_run_of_fewer_questions_is_a_part(briefs: Settings, tmp_path: Pat
         assert set(found.report.controls) == arms, "a run of all questions has its controls, whatever the limit"
 
 
-def test_fresh_keeps_the_answers_of_the_controls_too(briefs: Settings, tmp_path: Path) -> None:
-    settings = replace(briefs, cache_dir=tmp_path / "cache", data_dir=tmp_path / "data")
+def test_fresh_keeps_the_answers_of_the_controls_too(briefs: Settings, tmp_path: Path, own_cache: Path) -> None:
+    settings = replace(briefs, cache_dir=own_cache, data_dir=tmp_path / "data")
     gold = tmp_path / "one.jsonl"
     gold.write_text(resource("eval", "gold", "briefs.jsonl").read_text(encoding="utf-8").split("\n")[0] + "\n")
     evaluate(settings, gold=gold, fresh=True)
-    with sqlite3.connect(tmp_path / "cache" / "eval" / "answers.sqlite") as db:
+    with sqlite3.connect(own_cache / "eval" / "answers.sqlite") as db:
         assert db.execute("SELECT count(*) FROM answers").fetchone()[0] == 3  # itself, closed book, gold evidence
 
 
@@ -187,10 +188,12 @@ def test_what_is_wrong_is_told_before_anything_is_asked(briefs: Settings, tmp_pa
     assert asked == []
 
 
-def test_extracts_do_not_stand_in_for_a_model_that_is_not_there(briefs: Settings, tmp_path: Path) -> None:
+def test_extracts_do_not_stand_in_for_a_model_that_is_not_there(
+    briefs: Settings, tmp_path: Path, own_cache: Path
+) -> None:
     gold = tmp_path / "one.jsonl"
     gold.write_text(resource("eval", "gold", "briefs.jsonl").read_text(encoding="utf-8").split("\n")[0] + "\n")
-    missing = replace(briefs, model=str(tmp_path / "none.gguf"), cache_dir=tmp_path / "cache")
+    missing = replace(briefs, model=str(tmp_path / "none.gguf"), cache_dir=own_cache)
     with pytest.raises(ModelError):
         evaluate(missing, gold=gold, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -204,12 +207,12 @@ def test_validating_without_an_index_says_what_was_not_looked_up(rag: Rag) -> No
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_the_threshold_is_chosen_on_dev(briefs: Settings, tmp_path: Path) -> None:
-    found, in_use = choose_threshold(replace(briefs, cache_dir=tmp_path / "cache"))
+def test_the_threshold_is_chosen_on_dev(briefs: Settings, tmp_path: Path, own_cache: Path) -> None:
+    found, in_use = choose_threshold(replace(briefs, cache_dir=own_cache))
     assert 0.0 < found.threshold < 1.0
     assert in_use == shipped_probability().threshold
     assert found.dev.refused[3] + found.test.refused[3] == 22
-    strict, _ = choose_threshold(replace(briefs, cache_dir=tmp_path / "cache"), most_withheld=0.0)
+    strict, _ = choose_threshold(replace(briefs, cache_dir=own_cache), most_withheld=0.0)
     assert strict.dev.withheld[0] == 0.0
 
 

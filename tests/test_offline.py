@@ -98,7 +98,7 @@ def test_the_namespace_counts_what_goes_out(tmp_path: Path) -> None:
     "command",
     [
         ["ask", "Where was the ceasefire signed?"],
-        ["ask", "Where was the ceasefire signed?", "--model", "smollm2-135m"],
+        pytest.param(["ask", "Where was the ceasefire signed?", "--model", "smollm2-135m"], marks=pytest.mark.slow),
         ["models", "list"],
         pytest.param(["eval", "--limit", "5", "--controls"], marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
     ],
@@ -108,7 +108,7 @@ def test_no_command_asks_anyone(home: Path, command: list[str]) -> None:
     assert alone([*RAG, *command], home)[0] == {}
 
 
-@pytest.mark.parametrize("seconds", [12, pytest.param(120, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [6, pytest.param(120, marks=pytest.mark.slow)])
 def test_the_page_asks_no_one(home: Path, seconds: int) -> None:
     assert alone([sys.executable, "-c", VISIT, str(seconds)], home)[0] == {}
 

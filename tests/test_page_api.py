@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from test_app import serving
+from pages import serving
 
-from rag.articles import load
-from rag.indexing.build import build_index
-from rag.resources import resource
 from rag.settings import Settings
 
 WHO: list[Any] = ["Who?", [], "", "", 0, "", []]
@@ -118,15 +114,15 @@ RAW: list[tuple[str, str, bytes]] = [
 
 
 @pytest.fixture(scope="module")
-def folder(briefs: Settings, tmp_path_factory: Any, embedder: Any) -> Path:
+def folder(tmp_path_factory: Any) -> Path:
     found: Path = tmp_path_factory.mktemp("api")
-    build_index(load([resource("samples", "briefs")]), replace(briefs, index_dir=found / "index"), embedder=embedder)
     return found
 
 
 @pytest.fixture(scope="module")
-def page(folder: Path, cache_dir: Path) -> Iterator[httpx.Client]:
-    with serving(folder, cache_dir) as url, httpx.Client(base_url=url, timeout=60) as client:
+def page(folder: Path, briefs: Settings, warm_cache: Path) -> Iterator[httpx.Client]:
+    index = str(briefs.index_dir)
+    with serving(folder, warm_cache, DATELINE_INDEX_DIR=index) as url, httpx.Client(base_url=url, timeout=60) as client:
         yield client
 
 

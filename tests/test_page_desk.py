@@ -118,6 +118,13 @@ def test_deleting(desk: Desk) -> None:
     assert desk.status().articles == 13
 
 
+def looks(desk: Desk, model: str) -> Iterator[None]:
+    """As an answer that is shown while it is written."""
+    with desk.turn(model):
+        while True:
+            yield
+
+
 def test_extracts_wait_for_nobody_and_a_model_answers_in_turn(settings: Settings, tiny_gguf: Path) -> None:
     desk = Desk(settings)
     try:
@@ -137,7 +144,15 @@ def test_extracts_wait_for_nobody_and_a_model_answers_in_turn(settings: Settings
             waiting = Thread(target=ask)
             waiting.start()
             assert not entered.wait(0.3)
-        waiting.join(10)
+        waiting.join(60)
+        assert entered.is_set()
+        left = looks(desk, str(tiny_gguf))
+        next(left)
+        del left  # an answer that nobody looks at any more is never asked for its end
+        entered.clear()
+        waiting = Thread(target=ask)
+        waiting.start()
+        waiting.join(60)
         assert entered.is_set()
         with pytest.raises(ModelMissing), desk.turn("no-such-model"):
             pass
@@ -196,12 +211,12 @@ def fetched(desk: Desk) -> None:
 
 @pytest.mark.parametrize("runs", [True, False])
 def test_the_model_fetched_meanwhile_answers_from_then_on(
-    settings: Settings, tiny_gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: bool
+    settings: Settings, tiny_gguf: Path, tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch, runs: bool
 ) -> None:
     """What is fetched and does not run leaves the extracts."""
     offer("little", tiny_gguf.read_bytes() if runs else b"no model", tmp_path, monkeypatch)
     monkeypatch.setitem(catalogue.MEASURED, "little", {"right": 0.99, "n": 20})
-    desk = Desk(replace(settings, model="auto", cache_dir=tmp_path / "cache"), fetch=True)
+    desk = Desk(replace(settings, model="auto", cache_dir=own_cache), fetch=True)
     assert desk.bot("extracts").model == "extracts"
     fetched(desk)
     assert desk.fetching.error == ""
@@ -211,11 +226,11 @@ def test_the_model_fetched_meanwhile_answers_from_then_on(
 
 
 def test_a_model_is_fetched_when_a_person_asks_for_it(
-    desk: Desk, tiny_gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, tiny_gguf: Path, tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It can be chosen from then on, and takes nobody's place; one at a time is fetched."""
     offer("little", tiny_gguf.read_bytes(), tmp_path, monkeypatch)
-    desk.settings = replace(desk.settings, cache_dir=tmp_path / "cache")
+    desk.settings = replace(desk.settings, cache_dir=own_cache)
     with pytest.raises(InputError, match="no model 'other'"):
         desk.fetch("other")
     with pytest.raises(InputError, match="no model 'little' here"):

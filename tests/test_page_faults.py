@@ -6,20 +6,17 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx
 import pytest
-from test_app import (  # noqa: F401
+from pages import (
     NARROW,
     WIDE,
     Slow,
     ask,
     begin_endless,
-    browser,
     comes_into_view,
     question,
     ready,
@@ -55,8 +52,8 @@ def home(tmp_path_factory: Any, briefs: Settings, embedder: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(home: Path, cache_dir: Path) -> Iterator[str]:
-    with serving(home, cache_dir) as url:
+def page(home: Path, warm_cache: Path) -> Iterator[str]:
+    with serving(home, warm_cache) as url:
         yield url
 
 
@@ -68,7 +65,7 @@ def kept(home: Path) -> list[Conversation]:
 @pytest.mark.parametrize(
     "size", [{"width": 390, "height": 664}, {"width": 720, "height": 450}, WIDE], ids=["phone", "zoomed", "desk"]
 )
-def test_the_quote_in_a_long_article_is_in_view(page: str, browser: Any, size: dict[str, int]) -> None:  # noqa: F811
+def test_the_quote_in_a_long_article_is_in_view(page: str, browser: Any, size: dict[str, int]) -> None:
     with visiting(browser, page, size) as tab:
         ask(tab, "What is the lighthouse keeper called?").locator(".dl-claims .dl-cite").first.click()
         comes_into_view(tab, "#dl-panel mark.dl-quote")
@@ -79,7 +76,7 @@ def test_the_quote_in_a_long_article_is_in_view(page: str, browser: Any, size: d
         assert tab.url.startswith(page), "back shuts the article and stays on the page"
 
 
-def test_a_question_is_text(page: str, browser: Any) -> None:  # noqa: F811
+def test_a_question_is_text(page: str, browser: Any) -> None:
     fetched: list[str] = []
     with visiting(browser, page) as tab:
         tab.on("request", lambda request: fetched.append(request.url))
@@ -92,7 +89,7 @@ def test_a_question_is_text(page: str, browser: Any) -> None:  # noqa: F811
     assert not any("q.png" in url for url in fetched)
 
 
-def test_filters_are_seen_and_an_abstention_offers_to_do_without(page: str, browser: Any) -> None:  # noqa: F811
+def test_filters_are_seen_and_an_abstention_offers_to_do_without(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         tab.get_by_role("button", name="Filters and model").click()
         tab.locator("#dl-since input").fill("2025-04-01")
@@ -115,7 +112,7 @@ def test_filters_are_seen_and_an_abstention_offers_to_do_without(page: str, brow
 
 
 @pytest.mark.parametrize("size", [NARROW, {"width": 820, "height": 1180}, WIDE], ids=["phone", "tablet", "desk"])
-def test_no_filter_is_cut_off_and_no_form_is_covered(page: str, browser: Any, size: dict[str, int]) -> None:  # noqa: F811
+def test_no_filter_is_cut_off_and_no_form_is_covered(page: str, browser: Any, size: dict[str, int]) -> None:
     with visiting(browser, page, size) as tab:
         for _ in range(2):
             ask(tab, "What does the ferry cost?")
@@ -137,7 +134,7 @@ def test_no_filter_is_cut_off_and_no_form_is_covered(page: str, browser: Any, si
         assert cut == []
 
 
-def test_two_tabs_on_one_conversation_keep_both_their_turns(page: str, browser: Any, home: Path) -> None:  # noqa: F811
+def test_two_tabs_on_one_conversation_keep_both_their_turns(page: str, browser: Any, home: Path) -> None:
     with visiting(browser, page) as tab:
         ask(tab, "What does the ferry cost?")
         other = tab.context.new_page()
@@ -153,7 +150,7 @@ def test_two_tabs_on_one_conversation_keep_both_their_turns(page: str, browser: 
     ]  # fmt: skip
 
 
-def test_a_correction_belongs_to_the_answer_it_was_typed_at(page: str, browser: Any, home: Path) -> None:  # noqa: F811
+def test_a_correction_belongs_to_the_answer_it_was_typed_at(page: str, browser: Any, home: Path) -> None:
     with visiting(browser, page) as tab:
         ask(tab, "Who won the World Cup?")
         tab.get_by_role("button", name="Wrong").click()
@@ -165,7 +162,7 @@ def test_a_correction_belongs_to_the_answer_it_was_typed_at(page: str, browser: 
     assert (last["question"], last["correction"]) == ("Who won the World Cup?", "Argentina")
 
 
-def test_an_answer_can_be_copied_with_its_sources(page: str, browser: Any) -> None:  # noqa: F811
+def test_an_answer_can_be_copied_with_its_sources(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
         ask(tab, "What does the ferry cost?")
@@ -176,14 +173,14 @@ def test_an_answer_can_be_copied_with_its_sources(page: str, browser: Any) -> No
         assert "About the ferry — Desk North, 2025-05-01" in text
 
 
-def test_nothing_typed_is_lost_by_a_reload(page: str, browser: Any) -> None:  # noqa: F811
+def test_nothing_typed_is_lost_by_a_reload(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         question(tab).type("What about the mi")
         reload(tab)
         tab.wait_for_function("() => document.querySelector('#dl-question textarea')?.value === 'What about the mi'")
 
 
-def test_the_closed_left_pane_takes_no_tab_stops(page: str, browser: Any) -> None:  # noqa: F811
+def test_the_closed_left_pane_takes_no_tab_stops(page: str, browser: Any) -> None:
     with visiting(browser, page, NARROW) as tab:
         assert tab.get_by_role("button", name="New conversation").count() == 0
         tab.get_by_role("button", name="Conversations", exact=True).click()
@@ -205,7 +202,7 @@ def test_the_head_names_nobody_else(page: str) -> None:
 
 def test_the_thirtieth_question_sends_little(
     page: str,
-    browser: Any,  # noqa: F811
+    browser: Any,
     home: Path,
     briefs: Settings,
 ) -> None:
@@ -225,7 +222,7 @@ def test_the_thirtieth_question_sends_little(
     assert sum(received) <= 60_000, sum(received)
 
 
-def test_a_verdict_is_still_seen_after_a_reload(page: str, browser: Any) -> None:  # noqa: F811
+def test_a_verdict_is_still_seen_after_a_reload(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         ask(tab, "What does the ferry cost?")
         tab.get_by_role("button", name="Right", exact=True).click()
@@ -235,7 +232,7 @@ def test_a_verdict_is_still_seen_after_a_reload(page: str, browser: Any) -> None
         assert [button.inner_text() for button in pressed.all()] == ["Right"]
 
 
-def test_a_day_that_is_none_is_told(page: str, browser: Any) -> None:  # noqa: F811
+def test_a_day_that_is_none_is_told(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         tab.get_by_role("button", name="Filters and model").click()
         for text in ("2025-02-31", "last week"):
@@ -246,7 +243,7 @@ def test_a_day_that_is_none_is_told(page: str, browser: Any) -> None:  # noqa: F
         assert tab.locator(".dl-chip").count() == 0
 
 
-def test_print_shows_the_whole_conversation_and_no_tools(page: str, browser: Any) -> None:  # noqa: F811
+def test_print_shows_the_whole_conversation_and_no_tools(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         for _ in range(3):
             ask(tab, "What is the lighthouse keeper called?")
@@ -261,8 +258,8 @@ def test_print_shows_the_whole_conversation_and_no_tools(page: str, browser: Any
 @pytest.mark.slow
 def test_each_quote_of_ten_articles_is_in_view_at_four_sizes(
     tmp_path: Path,
-    cache_dir: Path,
-    browser: Any,  # noqa: F811
+    warm_cache: Path,
+    browser: Any,
     briefs: Settings,
     embedder: Any,
 ) -> None:
@@ -278,7 +275,7 @@ def test_each_quote_of_ten_articles_is_in_view_at_four_sizes(
     build_index(load(sorted(tmp_path.glob("*.txt"))), settings, embedder=embedder)
     sizes = [(390, 664), (720, 450), (820, 1180), (1440, 900)]
     seen = 0
-    with serving(tmp_path, cache_dir) as url:
+    with serving(tmp_path, warm_cache) as url:
         for width, height in sizes:
             with visiting(browser, url, {"width": width, "height": height}) as tab:
                 for town in towns:
@@ -295,20 +292,9 @@ def test_each_quote_of_ten_articles_is_in_view_at_four_sizes(
 # ---------------------------------------------------------------------- while a model writes
 
 
-@pytest.fixture(scope="module")
-def slow_page(home: Path, cache_dir: Path, tmp_path_factory: Any) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
-    Thread(target=server.serve_forever, daemon=True).start()
-    folder = tmp_path_factory.mktemp("slow")
-    model = f"http://127.0.0.1:{server.server_port}"
-    with serving(folder, cache_dir, DATELINE_MODEL=model, DATELINE_INDEX_DIR=str(home / "index")) as url:
-        yield url
-    server.shutdown()
-
-
-def test_the_evidence_is_there_before_the_first_words(slow_page: str, browser: Any) -> None:  # noqa: F811
+def test_the_evidence_is_there_before_the_first_words(slow_page: str, browser: Any) -> None:
     with visiting(browser, slow_page) as tab:
-        begin_endless(tab, "What does the ferry cost?")
+        begin_endless(tab)
         writing = tab.locator(".dl-writing")
         assert writing.locator(".dl-cite").count() > 0
         assert tab.locator(".dl-short, .dl-answered").count() == 0, "no headline before the last word"
@@ -316,13 +302,13 @@ def test_the_evidence_is_there_before_the_first_words(slow_page: str, browser: A
         tab.locator(".dl-answered").wait_for()
 
 
-def test_a_new_conversation_stays_new_when_the_answer_arrives(slow_page: str, browser: Any) -> None:  # noqa: F811
+def test_a_new_conversation_stays_new_when_the_answer_arrives(slow_page: str, browser: Any) -> None:
     with visiting(browser, slow_page) as tab:
-        begin_endless(tab, "What does the ferry cost?")
+        begin_endless(tab, "Where was the truce signed?")
         tab.get_by_role("button", name="New conversation").click()
         tab.locator(".dl-welcome").wait_for()
         Slow.enough.set()
         # The answer went on, and is kept in the conversation in which it was asked.
-        tab.locator("#dl-saved .dl-goto", has_text="What does the ferry cost").first.wait_for()
+        tab.locator("#dl-saved .dl-goto", has_text="Where was the truce signed").wait_for()
         assert tab.locator(".dl-welcome").count() == 1
         assert tab.locator(".dl-turn").count() == 0

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from test_app import NARROW, WIDE, ask, browser, reload, serving, visiting  # noqa: F401
+from pages import NARROW, WIDE, ask, reload, serving, visiting
 
 from rag.articles import load
 from rag.indexing.build import build_index
@@ -44,8 +44,8 @@ def home(tmp_path_factory: Any, briefs: Settings, embedder: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(home: Path, cache_dir: Path) -> Iterator[str]:
-    with serving(home, cache_dir, DATELINE_ALLOW_PRIVATE_URLS="true") as url:
+def page(home: Path, warm_cache: Path) -> Iterator[str]:
+    with serving(home, warm_cache, DATELINE_ALLOW_PRIVATE_URLS="true") as url:
         yield url
 
 
@@ -69,7 +69,7 @@ def listed(tab: Any, *expected: str) -> None:
     )
 
 
-def test_the_text_is_searched_and_the_words_are_marked(page: str, browser: Any) -> None:  # noqa: F811
+def test_the_text_is_searched_and_the_words_are_marked(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         articles(tab)
         tab.locator("#dl-src-text").fill("ferry rask")
@@ -89,7 +89,7 @@ def test_the_text_is_searched_and_the_words_are_marked(page: str, browser: Any) 
 
 
 @pytest.mark.slow
-def test_the_list_is_sorted_and_narrowed_by_name_outlet_and_day(page: str, browser: Any) -> None:  # noqa: F811
+def test_the_list_is_sorted_and_narrowed_by_name_outlet_and_day(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         here = articles(tab)
         here.get_by_role("button", name="Title", exact=True).click()
@@ -113,7 +113,7 @@ def test_the_list_is_sorted_and_narrowed_by_name_outlet_and_day(page: str, brows
         listed(tab, "The clockmaker")
 
 
-def test_only_ticked_articles_are_asked(page: str, browser: Any) -> None:  # noqa: F811
+def test_only_ticked_articles_are_asked(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         here = articles(tab)
         here.get_by_label("Tick The clockmaker").check()
@@ -130,7 +130,7 @@ def test_only_ticked_articles_are_asked(page: str, browser: Any) -> None:  # noq
 
 
 @pytest.mark.slow
-def test_a_collection_is_made_filled_asked_and_deleted(page: str, browser: Any) -> None:  # noqa: F811
+def test_a_collection_is_made_filled_asked_and_deleted(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         here = articles(tab)
         here.get_by_label("Tick The clockmaker").check()
@@ -163,7 +163,7 @@ def test_a_collection_is_made_filled_asked_and_deleted(page: str, browser: Any) 
 
 def test_a_wrong_day_is_set_right_in_place_and_stays(
     page: str,
-    browser: Any,  # noqa: F811
+    browser: Any,
     home: Path,
     briefs: Settings,
     embedder: Any,
@@ -191,7 +191,7 @@ def test_a_wrong_day_is_set_right_in_place_and_stays(
 
 
 @pytest.mark.slow
-def test_an_earlier_version_shows_what_changed(page: str, browser: Any) -> None:  # noqa: F811
+def test_an_earlier_version_shows_what_changed(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         here = articles(tab)
         here.locator("tr", has_text="2 versions").get_by_role("button", name="The mill burns").click()
@@ -204,7 +204,7 @@ def test_an_earlier_version_shows_what_changed(page: str, browser: Any) -> None:
 
 
 @pytest.mark.slow
-def test_many_are_deleted_at_once_and_only_when_that_is_sure(page: str, browser: Any, tmp_path: Path) -> None:  # noqa: F811
+def test_many_are_deleted_at_once_and_only_when_that_is_sure(page: str, browser: Any, tmp_path: Path) -> None:
     for n in range(3):
         (tmp_path / f"stray{n}.txt").write_text(
             f"Title: Stray {n}\nSource: Stray Desk\n\nStray dog {n} was seen in Kiel."
@@ -229,7 +229,7 @@ def test_many_are_deleted_at_once_and_only_when_that_is_sure(page: str, browser:
 @pytest.mark.slow
 def test_what_another_process_indexes_is_shown(
     page: str,
-    browser: Any,  # noqa: F811
+    browser: Any,
     home: Path,
     briefs: Settings,
     embedder: Any,
@@ -272,7 +272,7 @@ class Feed(BaseHTTPRequestHandler):
 
 
 @pytest.mark.slow
-def test_a_feed_is_watched_and_refreshed_by_a_button(page: str, browser: Any) -> None:  # noqa: F811
+def test_a_feed_is_watched_and_refreshed_by_a_button(page: str, browser: Any) -> None:
     Feed.asked = 0
     server = ThreadingHTTPServer(("127.0.0.1", 0), Feed)
     Thread(target=server.serve_forever, daemon=True).start()
@@ -299,7 +299,7 @@ def test_a_feed_is_watched_and_refreshed_by_a_button(page: str, browser: Any) ->
 
 
 @pytest.mark.slow
-def test_all_that_an_article_says_is_text(page: str, browser: Any) -> None:  # noqa: F811
+def test_all_that_an_article_says_is_text(page: str, browser: Any) -> None:
     fetched: list[str] = []
     with visiting(browser, page) as tab:
         tab.on("request", lambda request: fetched.append(request.url))
@@ -322,7 +322,7 @@ def test_all_that_an_article_says_is_text(page: str, browser: Any) -> None:  # n
 @pytest.mark.slow
 def test_the_articles_are_accessible_and_fit(
     page: str,
-    browser: Any,  # noqa: F811
+    browser: Any,
     size: dict[str, int],
     scheme: str,
 ) -> None:
@@ -354,7 +354,7 @@ def test_the_articles_are_accessible_and_fit(
 @pytest.mark.slow
 def test_a_pdf_is_cited_by_its_page_and_opened_there(
     page: str,
-    browser: Any,  # noqa: F811
+    browser: Any,
     home: Path,
     briefs: Settings,
     embedder: Any,

@@ -12,8 +12,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from test_app import ROOT, ask, browser, home, question, serving, visiting  # noqa: F401
+from pages import ROOT, ask, main_home, serving, visiting
 from test_page_sources import Feed
+
+from rag.settings import Settings
 
 WALKS: dict[int, Callable[[Any], None]] = {}
 
@@ -35,8 +37,14 @@ def task(number: int) -> Callable[[Callable[[Any], None]], Callable[[Any], None]
 
 
 @pytest.fixture(scope="module")
-def page(home: Path, cache_dir: Path) -> Iterator[str]:  # noqa: F811
-    with serving(home, cache_dir, DATELINE_ALLOW_PRIVATE_URLS="true") as url:
+def home(tmp_path_factory: Any, briefs: Settings, embedder: Any) -> Path:
+    """As the main page's, since the tasks add to it."""
+    return main_home(tmp_path_factory.mktemp("tasks"), briefs, embedder)
+
+
+@pytest.fixture(scope="module")
+def page(home: Path, warm_cache: Path) -> Iterator[str]:
+    with serving(home, warm_cache, DATELINE_ALLOW_PRIVATE_URLS="true") as url:
         yield url
 
 
@@ -50,7 +58,7 @@ COUNTING = """window.clicks = 0;
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", sorted(written()))
-def test_a_task_takes_no_more_clicks_than_are_written_down(page: str, browser: Any, number: int) -> None:  # noqa: F811
+def test_a_task_takes_no_more_clicks_than_are_written_down(page: str, browser: Any, number: int) -> None:
     with visiting(browser, page) as tab:
         tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
         left: list[str] = []

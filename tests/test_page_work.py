@@ -5,18 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_app import (  # noqa: F401
-    NARROW,
-    WIDE,
+from pages import (
     ask,
-    browser,
-    closed_page,
-    home,
     question,
     ready,
     reload,
@@ -26,12 +20,6 @@ from test_app import (  # noqa: F401
 
 from rag.models.catalogue import MEASURED
 from rag.page.render import KEYS
-
-
-@pytest.fixture(scope="module")
-def page(home: Path, cache_dir: Path) -> Iterator[str]:  # noqa: F811
-    with serving(home, cache_dir) as url:
-        yield url
 
 
 def clipboard(tab: Any, kind: str = "text/plain") -> str:
@@ -47,7 +35,7 @@ def share(turn: Any, what: str) -> None:
     turn.get_by_role("button", name=what).click()
 
 
-def test_an_answer_is_taken_along(page: str, browser: Any) -> None:  # noqa: F811
+def test_an_answer_is_taken_along(page: str, browser: Any) -> None:
     """As Markdown, for Word, as a table of claims, with its sources or one quote of it on the clipboard."""
     with visiting(browser, page) as tab:
         tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -74,7 +62,7 @@ def test_an_answer_is_taken_along(page: str, browser: Any) -> None:  # noqa: F81
 
 
 @pytest.mark.slow
-def test_copying_works_without_a_secure_connection(page: str, browser: Any) -> None:  # noqa: F811
+def test_copying_works_without_a_secure_connection(page: str, browser: Any) -> None:
     """As in a house network: there browsers offer pages no clipboard but the old one."""
     with visiting(browser, page) as tab:
         tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -86,7 +74,7 @@ def test_copying_works_without_a_secure_connection(page: str, browser: Any) -> N
         assert "<" in clipboard(tab, "text/html")
 
 
-def test_links_open_an_answer_and_an_article_at_its_quote(page: str, browser: Any) -> None:  # noqa: F811
+def test_links_open_an_answer_and_an_article_at_its_quote(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
         ask(tab, "Where was the ceasefire signed?")
@@ -117,7 +105,7 @@ def test_links_open_an_answer_and_an_article_at_its_quote(page: str, browser: An
 
 
 @pytest.mark.slow
-def test_a_link_leads_past_the_login(closed_page: str, browser: Any) -> None:  # noqa: F811
+def test_a_link_leads_past_the_login(closed_page: str, browser: Any) -> None:
     context = browser.new_context()
     tab = context.new_page()
     tab.goto(f"{closed_page}/#a=no-such-article&s=0&e=0")
@@ -132,7 +120,7 @@ def test_a_link_leads_past_the_login(closed_page: str, browser: Any) -> None:  #
     context.close()
 
 
-def test_conversations_are_named_pinned_and_found(page: str, browser: Any) -> None:  # noqa: F811
+def test_conversations_are_named_pinned_and_found(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         ask(tab, "Where was the ceasefire signed?")
         tab.get_by_role("button", name="New conversation").click()
@@ -162,7 +150,7 @@ def test_conversations_are_named_pinned_and_found(page: str, browser: Any) -> No
 
 
 @pytest.mark.slow
-def test_every_key_of_the_sheet_works(page: str, browser: Any) -> None:  # noqa: F811
+def test_every_key_of_the_sheet_works(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
         tab.evaluate("window.print = () => { window.printed = true }")
@@ -217,7 +205,7 @@ def test_every_key_of_the_sheet_works(page: str, browser: Any) -> None:  # noqa:
 
 
 @pytest.mark.slow
-def test_the_theme_lasts(page: str, browser: Any) -> None:  # noqa: F811
+def test_the_theme_lasts(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         dark = "() => document.body.classList.contains('dark')"
         assert not tab.evaluate(dark)
@@ -232,7 +220,7 @@ def test_the_theme_lasts(page: str, browser: Any) -> None:  # noqa: F811
         tab.wait_for_function(dark)
 
 
-def test_what_was_understood_is_switched_off_or_changed(page: str, browser: Any) -> None:  # noqa: F811
+def test_what_was_understood_is_switched_off_or_changed(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         ask(tab, "Where was the ceasefire signed last week?")
         chip = tab.locator(".dl-turn").last.locator(".dl-chip", has_text="Understood:")
@@ -246,7 +234,7 @@ def test_what_was_understood_is_switched_off_or_changed(page: str, browser: Any)
 
 
 @pytest.mark.slow
-def test_what_is_asked_is_chosen_beside_the_conversations(page: str, browser: Any) -> None:  # noqa: F811
+def test_what_is_asked_is_chosen_beside_the_conversations(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         shelf = tab.locator("#dl-shelf")
         shelf.get_by_role("button", name="All articles 17", pressed=True).wait_for()
@@ -262,7 +250,7 @@ def test_what_is_asked_is_chosen_beside_the_conversations(page: str, browser: An
 
 
 @pytest.mark.slow
-def test_no_line_of_an_answer_is_longer_than_72_characters(page: str, browser: Any) -> None:  # noqa: F811
+def test_no_line_of_an_answer_is_longer_than_72_characters(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         ask(tab, "Why did the talks fail?")
         longest = tab.evaluate(
@@ -282,7 +270,7 @@ def test_no_line_of_an_answer_is_longer_than_72_characters(page: str, browser: A
 
 
 @pytest.mark.slow
-def test_an_answer_may_be_short(page: str, browser: Any) -> None:  # noqa: F811
+def test_an_answer_may_be_short(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         full = ask(tab, "Why did the talks fail?").locator(".dl-claims .dl-claim").count()
         tab.get_by_role("button", name="Filters and model").click()
@@ -292,7 +280,7 @@ def test_an_answer_may_be_short(page: str, browser: Any) -> None:  # noqa: F811
 
 
 @pytest.mark.slow
-def test_what_is_asked_next_is_answered(page: str, browser: Any) -> None:  # noqa: F811
+def test_what_is_asked_next_is_answered(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         ask(tab, "Why did the talks fail?")
         suggested = tab.locator(".dl-next .dl-example")
@@ -305,7 +293,7 @@ def test_what_is_asked_next_is_answered(page: str, browser: Any) -> None:  # noq
 
 
 @pytest.mark.slow
-def test_models_are_chosen_with_what_they_need(page: str, browser: Any) -> None:  # noqa: F811
+def test_models_are_chosen_with_what_they_need(page: str, browser: Any) -> None:
     with visiting(browser, page) as tab:
         tab.get_by_role("tab", name="Settings").click()
         models = tab.locator(".dl-model")
@@ -322,11 +310,11 @@ def test_models_are_chosen_with_what_they_need(page: str, browser: Any) -> None:
 
 @pytest.mark.slow
 def test_a_question_asked_while_models_load_waits_with_a_word(
-    home: Path,  # noqa: F811
-    cache_dir: Path,
-    browser: Any,  # noqa: F811
+    home: Path,
+    warm_cache: Path,
+    browser: Any,
 ) -> None:
-    with serving(home, cache_dir) as url, visiting(browser, url) as tab:
+    with serving(home, warm_cache) as url, visiting(browser, url) as tab:
         question(tab).fill("Where was the ceasefire signed?")
         question(tab).press("Enter")
         tab.locator(".dl-writing, .dl-answered").first.wait_for()
