@@ -174,7 +174,7 @@ def test_a_page_for_all_the_network_needs_a_login(briefs: Settings) -> None:
 
 
 def test_with_a_login_nothing_is_told_without_it(closed_page: str) -> None:
-    first = httpx.get(closed_page, follow_redirects=True, headers={"accept": "text/html"}).text
+    first = httpx.get(closed_page, follow_redirects=True, headers={"accept": "text/html"}, timeout=60).text
     assert 'name="password"' in first
     assert "articles ·" not in first
     for path in (
@@ -184,12 +184,12 @@ def test_with_a_login_nothing_is_told_without_it(closed_page: str) -> None:
         "/gradio_api/mcp/schema",
         "/gradio_api/openapi.json",
     ):
-        assert httpx.get(closed_page + path).status_code == 401, path
+        assert httpx.get(closed_page + path, timeout=60).status_code == 401, path
     listing = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     accept = {"accept": "application/json, text/event-stream"}
-    assert httpx.post(f"{closed_page}/gradio_api/mcp/", json=listing, headers=accept).status_code == 401
-    assert httpx.post(f"{closed_page}/gradio_api/call/v2/articles", json={}).status_code == 401
-    with httpx.Client(base_url=closed_page) as client:
+    assert httpx.post(f"{closed_page}/gradio_api/mcp/", json=listing, headers=accept, timeout=60).status_code == 401
+    assert httpx.post(f"{closed_page}/gradio_api/call/v2/articles", json={}, timeout=60).status_code == 401
+    with httpx.Client(base_url=closed_page, timeout=60) as client:
         assert client.post("/login", data={"username": "ann", "password": "wrong"}).status_code == 400
         # How long the next try waits is tested with a clock in test_page_guard.py.
         while (next_try := client.post("/login", data={"username": "bob", "password": "x:y"})).status_code == 429:
@@ -205,7 +205,7 @@ def test_with_a_login_programs_can_ask_and_call_tools(closed_page: str) -> None:
 
     client = Client(closed_page, auth=("ann", "s3cret"), verbose=False)
     assert "asif-warning" in {row["id"] for row in client.predict("asif", api_name="/articles")}
-    with httpx.Client(base_url=closed_page, auth=("ann", "s3cret")) as own:
+    with httpx.Client(base_url=closed_page, auth=("ann", "s3cret"), timeout=60) as own:
         made = {"do": "make", "name": "Warnings", "ids": ["asif-warning"]}
         assert own.post("/sources/collection", json=made).status_code == 200
     hits = client.predict("who warned?", collections=["warnings"], api_name="/search")
@@ -244,7 +244,7 @@ def test_a_foreign_host_or_origin_is_refused_on_every_route(page: str, headers: 
              "/gradio_api/call/v2/articles", "/gradio_api/call/ask", "/gradio_api/startup-events"]  # fmt: skip
     for path in paths:
         for method in ("GET", "POST", "OPTIONS"):
-            answer = httpx.request(method, page + path, headers=headers)
+            answer = httpx.request(method, page + path, headers=headers, timeout=60)
             assert answer.status_code == 403, (method, path)
             assert "access-control-allow-origin" not in answer.headers
 
