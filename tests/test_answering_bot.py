@@ -264,10 +264,26 @@ def test_a_misspelt_question_is_answered_and_what_was_read_is_said(briefs: Setti
 
 
 @pytest.mark.parametrize(
+    ("question", "holder"),
+    [
+        ("Who is the Turkish president?", "Erdogan"),
+        ("Who is Pakistan's defence minister?", "Khawaja"),
+        ("Who is Russia's president?", ""),  # the reader takes a country
+    ],
+)
+def test_who_holds_an_office_is_no_country(briefs: Settings, question: str, holder: str) -> None:
+    with Bot.open(settings=briefs) as bot:
+        answer = bot.ask(question)
+    assert holder in answer.short[0].quote if holder else answer.abstained
+
+
+@pytest.mark.parametrize(
     ("question", "speaker"),
     [
         ("What did the Kenyan president say to Baradar?", None),  # others speak, also presidents
         ("What did Angela Merkel say about the talks?", None),
+        ("What did Gonzalez say about the talks?", None),
+        ("What did Iran's foreign minister say?", None),  # Iran is named, and other foreign ministers speak
         ("What did the Turkish president say?", "Turkish"),
         ("What does the UN mission fear from more fighting?", "UNAMA"),  # written out in the article
     ],

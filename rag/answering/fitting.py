@@ -14,7 +14,7 @@ from itertools import groupby
 
 from rag.language.aliases import absent_names, is_country, of_another
 from rag.language.measures import fitting
-from rag.language.names import names
+from rag.language.names import TITLES, names
 from rag.language.premises import Supposed, affirms, denies, exchanged, supposed
 from rag.language.speech import is_speaker
 from rag.language.tables import asked_cells
@@ -24,9 +24,11 @@ from rag.types import COMPARABLE, Hit, Query, Reading, Sentence
 
 #: "Islamabad and Kabul each" are two speakers.
 _SEVERAL = re.compile(r"\s+(?:and|or|&)\s+(?:the\s+)?|,\s*|\s+(?:each|both)\b", re.I)
-#: "Who is the lawyer of …": the office that is asked for.
+#: "Who is the lawyer of …", "Who is Lund's lawyer": the office that is asked for.
 _OFFICE = re.compile(
-    r"who(?:['’]s| is| was| are| were) (?:the|an?) (?:[\w-]+ ){0,2}?([\w-]+?)(?= (?:of|for|at|in|to)\b|\W*$)", re.I
+    r"who(?:['’]s| is| was| are| were) (?:the|an?|\S+(?: \S+)?['’]s?) (?:[\w-]+ ){0,2}?([\w-]+?)"
+    r"(?= (?:of|for|at|in|to)\b|\W*$)",
+    re.I,
 )
 
 
@@ -76,16 +78,19 @@ def eligible(query: Query, rows: Sequence[Row], values: Sequence[float], able: s
     if query.speaker:
         theirs = {n for n in found if speaks(rows[n].sentence, query.speaker)}
         about = {n for n in found if any(_mentions(rows[n], name) for name in _SEVERAL.split(query.speaker))}
-        return theirs or about or (set() if names(f"… {query.speaker}") else found)
+        return theirs or about or (set() if names(f"it is {query.speaker}") else found)
     return found
 
 
 def fitting_rows(query: Query, rows: Sequence[Row]) -> set[int]:
-    """Which sentences hold what is asked for, see `fits`; of an office those that name its holder, if there are any."""
+    """Which sentences hold what is asked for, see `fits`; of an office those that name its holder, if there are any,
+    else, where it is a title, those of which the reader takes more than a country."""
     found = {n for n, row in enumerate(rows) if fits(query, row)}
-    if office := _OFFICE.match(query.text):
-        return {n for n in found if _holds_office(query, rows[n], stem(fold(office[1])))} or found
-    return found
+    office = _OFFICE.match(query.text)
+    if not office:
+        return found
+    held = {n for n in found if _holds_office(query, rows[n], stem(fold(office[1])))}
+    return held or {n for n in found if fold(office[1]) not in TITLES or not _is_country(rows[n])}
 
 
 def fits(query: Query, row: Row) -> bool:
@@ -112,6 +117,12 @@ def _holds_office(query: Query, row: Row, office: str) -> bool:
     there = set(content_stems(f"{row.hit.passage.article.title} {row.hit.passage.text}"))
     held = any(not all(map(is_country, words(row.text[i:j]))) for i, j in names_given(query, row.text))
     return held and office in content_stems(row.text) and len(asked & there) >= 0.5 * len(asked)
+
+
+def _is_country(row: Row) -> bool:
+    """Whether the reader's words are a country and nothing else."""
+    told = words(row.hit.passage.slice(row.reading.start, row.reading.end)) if row.reading else []
+    return bool(told) and all(map(is_country, told))
 
 
 def names_given(query: Query, text: str) -> list[tuple[int, int]]:
@@ -141,11 +152,15 @@ def speaks(sentence: Sentence, asked: str) -> bool:
 
 
 def _mentions(row: Row, asked: str) -> bool:
-    """Whether a sentence names whom the question names; of one without a name, whether it has the words."""
-    called = f"… {asked}"  # so that a first word is one only where it is a name
-    if names(called):
-        return not absent_names(called, row.text)
-    return set(content_stems(asked)) <= set(content_stems(row.text))
+    """Whether a sentence has the names, and the last word in small letters, of those that the question names.
+
+    "Turkey's president" is in "The Turkish president", not in "The Turkish leader".
+    """
+    called, there = f"it is {asked}", set(content_stems(row.text))
+    if not names(called):
+        return set(content_stems(asked)) <= there
+    office = [word for word in asked.split() if word.islower()][-1:]
+    return not absent_names(called, row.text) and set(content_stems(" ".join(office))) <= there
 
 
 def _in_time(row: Row, since: date, until: date) -> bool:

@@ -733,7 +733,7 @@ _ASKED = frozenset(
     stem(word)
     for word in """say tell think believe argue warn claim explain describe comment respond reply state promise demand
     advise suggest criticise criticize accuse insist propose predict call write deny reject dispute complain admit
-    confirm threaten praise condemn fear hope expect""".split()
+    confirm threaten praise condemn fear hope expect tweet""".split()
 )
 _PAST = {"said": "say", "told": "tell", "thought": "think", "wrote": "write"}
 _ASKED_HOW = frozenset(
