@@ -15,6 +15,9 @@ from rag.language.verbs import uses, verb_stem
     [
         ("How much did the roof cost?", "Forty people paid 3.5 million crowns for the roof.", ["3.5 million"]),
         ("How many books were lost?", "The flood cost $2m and hit 300 readers; 1,200 books were lost.", ["1,200"]),
+        ("How many ports shut?", "Thirty-six east coast ports shut as 45,000 union workers left.", ["Thirty-six"]),
+        ("How many old ports were shut?", "Some 36 of the ports shut; 45,000 workers left.", ["36"]),
+        ("How many ferries left?", "Thirty-six ports shut as 45,000 crates left.", ["Thirty-six", "45,000"]),
         ("How many people fled?", "Some 600 fled over 12 bridges.", ["600"]),
         ("How tall is the mast?", "The mast is 38 metres high and cost €4m.", ["38 metres"]),
         ("At what time did it end?", "It ended at 17:20 on 4 May after 3 hours.", ["17:20"]),

@@ -138,6 +138,7 @@ def test_two_thousand_characters_of_background_do_not_hide_the_question() -> Non
         ("Tell me about the tower.", "Tell me about the tower."),
         ("Do you know the mayor?", "Do you know the mayor?"),
         ("Name the mediators.", "Who are the mediators?"),
+        ("Ada Lund's view of the pier", "What is Ada Lund's view of the pier?"),
         ("Tell me how long the wall is.", "how long is the wall?"),
         ("Tell me when the talks that failed will resume.", "when the talks that failed will resume?"),
         ("I want to know how many people were hurt", "how many people were hurt?"),

@@ -7,10 +7,11 @@ nouns may stand for each other ("people", "miners") is not known here.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from rag.language.parts import PEOPLE
 from rag.language.values import Day, Number, Time, days, numbers, times
-from rag.language.words import fold
+from rag.language.words import fold, stem, words
 
 _UNITS = {
     "%": "share", "pp": "share", "bp": "share", "km": "length", "mile": "length", "m": "length", "cm": "length",
@@ -35,6 +36,14 @@ _THINGS = re.compile(
     r"bed|school|bridge|road|ship|plane|flight|village|town|cit|countr|article|page|letter|animal|bird|tree|piece|cop)"
     r"(?:s|es|y|ies)?$"
 )
+#: The noun counted: the last word before the verb, else the first after "how many".
+_HOW_MANY = re.compile(
+    r"\bhow many (?:(?:[\w'’-]+ ){0,3}?(?=[\w'’-]+ (?:is|are|was|were|do|does|did|has|have|had|will|can)\b))?"
+    r"([\w'’-]+)",
+    re.I,
+)
+#: Characters after a number in which its noun stands.
+_NEAR = 40
 _PAID = re.compile(
     r"\b(?:cost|price|prices|pay|pays|paid|worth|earn|earns|earned|spend|spends|spent|fine|fined|charge|charged|raise|raised|owe|"
     r"owes|owed|donate|donated|invest|invested|budget|salary|fee|bill|debt|sell|sells|sold|buy|bought|lend|lent|borrow|"
@@ -97,6 +106,17 @@ def fitting(question: str, text: str) -> list[Number | Time | Day] | None:
     asked = asked_measures(question)
     if not asked:
         return None
-    found: list[Number | Time | Day] = [n for n in numbers(text) if measure(n) in asked]
+    counted = [n for n in numbers(text) if measure(n) in asked]
+    found: list[Number | Time | Day] = [*(_of_noun(question, text, counted) or counted)]
     found += times(text) if "clock" in asked else ()
     return found + (days(text) if "day" in asked else [])
+
+
+def _of_noun(question: str, text: str, counted: Sequence[Number]) -> list[Number]:
+    """The numbers that count what is asked for: of "36 of the ports shut as 45,000 workers left" 36 for ports."""
+    noun = _HOW_MANY.search(question)
+    if not noun or not counted:
+        return []
+    ends = [*(n.start for n in counted[1:]), len(text)]
+    after = [text[n.start : min(end, n.end + _NEAR)] for n, end in zip(counted, ends, strict=True)]
+    return [n for n, near in zip(counted, after, strict=True) if stem(fold(noun[1])) in map(stem, words(near))]

@@ -179,6 +179,7 @@ _COUNTED = re.compile(
     r"(?:between|from|since|until|before|after) .+)",
     re.I,
 )
+_NAMED_FIRST = re.compile(r"[A-Z][\w-]*(?:['’]s?\b| [A-Z])")
 _EACH_OF = re.compile(r"^(?:all|every one of|each of)\s+(?:of\s+)?|^the names? of\s+(?:all\s+)?", re.I)
 #: A question within a sentence: its subject, which no question word belongs to, stands before the verb.
 _EMBEDDED = re.compile(
@@ -221,7 +222,8 @@ def bare(question: str) -> str:
         return _of_clause(_EACH_OF.sub("", thing)) or _asking_for(thing)
     if everyone := _EVERYONE.match(body):
         return f"{'What' if everyone['thing'] else 'Who'} {everyone['said']}?"
-    body = f"{body[:1].lower() if body[1:2].islower() else body[:1]}{body[1:]}"
+    if not _NAMED_FIRST.match(body):
+        body = f"{body[:1].lower() if body[1:2].islower() else body[:1]}{body[1:]}"
     if told.endswith("?") and (last := _LAST.fullmatch(body)):
         return f"{last['asked'].capitalize()} {last['said']}?"
     if clause := _of_clause(body):
@@ -260,7 +262,7 @@ def _measure_last(body: str) -> re.Match[str] | None:
 def _asking_for(thing: str) -> str:
     """The question that asks for a thing: "the mediators" gives "Who are the mediators?"."""
     thing = _EACH_OF.sub("", thing)
-    owned = re.match(r"(?:every|each|his|her|its|their)\b|[A-Z][\w’'-]*['’]s? ", thing)
+    owned = re.match(r"(?:every|each|his|her|its|their)\b|(?:[A-Z][\w-]* )*[A-Z][\w’'-]*['’]s? ", thing)
     if not owned:
         thing = re.sub(r"^the\s+", "", thing, flags=re.I)
         thing = f"the {thing}"
