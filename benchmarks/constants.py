@@ -24,7 +24,7 @@ from rag.answering.bot import Bot
 from rag.articles import load
 from rag.evaluation import nuggets
 from rag.evaluation.gold import GoldItem, read_gold
-from rag.evaluation.metrics import contains, wilson
+from rag.evaluation.metrics import bootstrap, contains
 from rag.evaluation.runner import answer_measures, answer_text
 from rag.indexing.build import build_index
 from rag.resources import resource
@@ -44,7 +44,7 @@ CLAIMED: Mapping[str, tuple[Any, Sequence[Any]]] = {
 }
 SHOWN = (100, 200, 300, 450, 600, 900, 1500)
 """Tokens of evidence. A machine that reads 120 a second reads 180 in READ_SECONDS_FACTOID and 600 in READ_SECONDS."""
-KEPT = ("contains_match", "right", "citation_precision", "citation_recall")
+KEPT = ("contains_match", "right", "checks_passed", "citation_precision", "citation_recall")
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def row(name: str, module: Any, value: Any, scores: Sequence[Mapping[str, float]
         if not values:
             cells.append("–")
             continue
-        low, high = wilson(round(sum(values)), len(values))
+        low, high = bootstrap(values, bounds=(0.0, 1.0))
         cells.append(f"{sum(values) / len(values):.3f} ({low:.2f} to {high:.2f}, n {len(values)})")
     mark = "**" if getattr(module, name) == value else ""
     print(f"| {mark}{name} {value}{mark} | " + " | ".join(cells) + f" | {words:.0f} |", flush=True)
@@ -133,16 +133,16 @@ def claimed_table(bot: Bot, found: Sequence[tuple[GoldItem, tuple[Finding, ...]]
     """Print what the citations of a model's claims are worth with each value of CLAIMED."""
     lines = (run / "results.jsonl").read_text(encoding="utf-8").splitlines()
     written = {result["id"]: result["answer"] for result in map(json.loads, lines) if result["kind"] == "model"}
-    some = [(item, findings) for item, findings in found if item.id in written]
+    some = [(item, findings, bot.ask(item.question)) for item, findings in found if item.id in written]
     for name, (module, values) in CLAIMED.items():
         for value in values:
             own, scores, answers = getattr(module, name), [], []
             with instead(module, name, value):
-                for item, findings in some:
+                for item, findings, asked in some:
                     shown = [c for e in writing.excerpts(findings, 600, bots._about_tokens) for c in e.sentences]
                     told = [c["text"] for c in written[item.id]["claims"] if c["verdict"] != "verbatim"]
                     claims = tuple(writing.judge_claim(text, shown, bot.judge) for text in told)
-                    answers.append(replace(bot.ask(item.question), kind="model", claims=claims))
+                    answers.append(replace(asked, kind="model", claims=claims))
                     scores.append(answer_measures(item, answers[-1]))
             with instead(module, name, own):
                 row(name, module, value, scores, mean_words(answers))
@@ -160,8 +160,8 @@ def main() -> None:
         with Bot.open(settings=settings) as bot:
             found = findings_of(bot, [*briefs, *open_set])
             shown_table(found)
-            print("\n| value | contains | right | citation precision | citation recall | words |")
-            print("|---|---|---|---|---|---|")
+            print("\n| value | contains | right | checks passed | citation precision | citation recall | words |")
+            print("|---|---|---|---|---|---|---|")
             if options.run:
                 claimed_table(bot, found, options.run)
             asked_table(bot, [*briefs, *open_set])
