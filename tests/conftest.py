@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pages import Slow, main_home, serving
 from tiny_gguf import write_tiny_gguf
 
 from rag.articles import load
@@ -131,17 +130,22 @@ def letters() -> LetterEmbedder:
 
 
 # ---------------------------------------------------------------------- pages, each started once
+# `pages` is imported where it is needed: scripts of other processes import this file without its folders on their path.
 
 
 @pytest.fixture(scope="session")
 def main_folder(briefs: Settings, tmp_path_factory: Any, embedder: Any) -> Path:
     """The folder of the main page."""
+    from pages import main_home
+
     return main_home(tmp_path_factory.mktemp("page"), briefs, embedder)
 
 
 @pytest.fixture(scope="session")
 def main_page(main_folder: Path, warm_cache: Path) -> Iterator[str]:
     """The main page."""
+    from pages import serving
+
     with serving(main_folder, warm_cache) as url:
         yield url
 
@@ -161,6 +165,8 @@ def page(main_page: str) -> str:
 @pytest.fixture(scope="session")
 def slow_page(main_folder: Path, warm_cache: Path, tmp_path_factory: Any) -> Iterator[str]:
     """A page whose model is `Slow`."""
+    from pages import Slow, serving
+
     server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
     Thread(target=server.serve_forever, daemon=True).start()
     folder = tmp_path_factory.mktemp("slow")
@@ -180,6 +186,8 @@ def closed_folder(tmp_path_factory: Any) -> Path:
 @pytest.fixture(scope="session")
 def closed_page(main_folder: Path, warm_cache: Path, closed_folder: Path) -> Iterator[str]:
     """A page with logins."""
+    from pages import serving
+
     index = str(main_folder / "index")
     with serving(closed_folder, warm_cache, DATELINE_AUTH="ann:s3cret, bob:x:y", DATELINE_INDEX_DIR=index) as url:
         yield url

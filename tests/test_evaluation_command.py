@@ -95,7 +95,7 @@ def test_what_did_not_change_is_not_asked_again(full: Path, rag: Rag, tmp_path: 
 
 def test_interrupted_and_taken_up_again(home: dict[str, str], tmp_path: Path, own_cache: Path) -> None:
     environment = os.environ | home | {"DATELINE_CACHE_DIR": str(own_cache)}
-    command = [sys.executable, "-m", "rag.cli", "eval", "run", "--model", "extracts", "--limit", "40"]
+    command = [sys.executable, "-m", "rag.cli", "eval", "run", "--model", "extracts", "--limit", "80"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     kept = own_cache / "eval" / "answers.sqlite"
 
@@ -116,13 +116,13 @@ def test_interrupted_and_taken_up_again(home: dict[str, str], tmp_path: Path, ow
     assert process.returncode == 130
     assert "goes on from here" in told
     before = count()
-    assert 5 <= before < 40
+    assert 5 <= before < 80
     out = tmp_path / "out"
     done = subprocess.run([*command, "--out", str(out)], cwd=ROOT, env=environment, capture_output=True, check=False)
     assert done.returncode == 0
     rows = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
     assert sum(row["cached"] for row in rows) == before
-    assert len(rows) == 40
+    assert len(rows) == 80
 
 
 def test_a_change_of_settings_or_articles_asks_anew(briefs: Settings) -> None:
