@@ -96,7 +96,11 @@ def test_what_did_not_change_is_not_asked_again(full: Path, rag: Rag, tmp_path: 
 def test_interrupted_and_taken_up_again(home: dict[str, str], tmp_path: Path, own_cache: Path) -> None:
     environment = os.environ | home | {"DATELINE_CACHE_DIR": str(own_cache)}
     command = [sys.executable, "-m", "rag.cli", "eval", "run", "--model", "extracts", "--limit", "80"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True,
+        # A shell's background job ignores it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )  # fmt: skip
     kept = own_cache / "eval" / "answers.sqlite"
 
     def count() -> int:
