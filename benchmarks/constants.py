@@ -12,11 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from rag.answering import accounts, timeline, writing
 from rag.answering import bot as bots
@@ -47,17 +47,6 @@ SHOWN = (100, 200, 300, 450, 600, 900, 1500)
 KEPT = ("contains_match", "right", "checks_passed", "citation_precision", "citation_recall")
 
 
-@contextmanager
-def instead(module: Any, name: str, value: Any) -> Iterator[None]:
-    """The product with another value."""
-    was = getattr(module, name)
-    setattr(module, name, value)
-    try:
-        yield
-    finally:
-        setattr(module, name, was)
-
-
 def holds(item: GoldItem, text: str) -> bool:
     """Whether a text has all that the answer must have."""
     if item.open:
@@ -76,7 +65,7 @@ def findings_of(bot: Bot, gold: Sequence[GoldItem]) -> list[tuple[GoldItem, tupl
         seen.append(find(*given, **named))
         return seen[-1]
 
-    with instead(bots, "find", noted):
+    with patch.object(bots, "find", noted):
         for item in gold:
             seen.clear()
             bot.ask(item.question)
@@ -121,12 +110,10 @@ def asked_table(bot: Bot, gold: Sequence[GoldItem]) -> None:
     """Print what the extracts are worth with each value of ASKED."""
     for name, (module, values) in ASKED.items():
         for value in values:
-            own = getattr(module, name)
-            with instead(module, name, value):
+            with patch.object(module, name, value):
                 answers = [bot.ask(item.question) for item in gold]
             scores = [answer_measures(item, answer) for item, answer in zip(gold, answers, strict=True)]
-            with instead(module, name, own):
-                row(name, module, value, scores, mean_words(answers))
+            row(name, module, value, scores, mean_words(answers))
 
 
 def claimed_table(bot: Bot, found: Sequence[tuple[GoldItem, tuple[Finding, ...]]], run: Path) -> None:
@@ -136,16 +123,15 @@ def claimed_table(bot: Bot, found: Sequence[tuple[GoldItem, tuple[Finding, ...]]
     some = [(item, findings, bot.ask(item.question)) for item, findings in found if item.id in written]
     for name, (module, values) in CLAIMED.items():
         for value in values:
-            own, scores, answers = getattr(module, name), [], []
-            with instead(module, name, value):
+            scores, answers = [], []
+            with patch.object(module, name, value):
                 for item, findings, asked in some:
                     shown = [c for e in writing.excerpts(findings, 600, bots._about_tokens) for c in e.sentences]
                     told = [c["text"] for c in written[item.id]["claims"] if c["verdict"] != "verbatim"]
                     claims = tuple(writing.judge_claim(text, shown, bot.judge) for text in told)
                     answers.append(replace(asked, kind="model", claims=claims))
                     scores.append(answer_measures(item, answers[-1]))
-            with instead(module, name, own):
-                row(name, module, value, scores, mean_words(answers))
+            row(name, module, value, scores, mean_words(answers))
 
 
 def main() -> None:

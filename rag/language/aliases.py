@@ -66,8 +66,9 @@ def of_another(asked: str, text: str, context: str = "") -> bool:
 
     It has the noun with another country, ordinal or quarter before it, and the asked one nowhere, nor has its context.
     """
-    there = _borne(text)
-    for bearer, noun in _borne(asked):
+    borne = _borne(asked)
+    there = _borne(text) if borne else []
+    for bearer, noun in borne:
         others = [other for other, same in there if same == noun and _kind(other) == _kind(bearer)]
         if others and not in_text(bearer, [*others, *words(f"{text} {context}")]):
             return True

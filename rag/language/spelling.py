@@ -50,6 +50,7 @@ def corrections(question: str, texts: Callable[[], Iterable[str]], common: tuple
     small = sorted(STOP_WORDS, key=lambda word: (not word.startswith("wh"), word))
     forms |= {word: word for word in small if word not in forms}
     beside = {(fold(one), fold(other)) for row in rows for one, other in pairwise(row)}
+    own = {form: word for form, word in forms.items() if word in counts and form not in STOP_WORDS}
     found = {}
     for word in doubtful:
         wrong = words(word)[0]
@@ -58,7 +59,6 @@ def corrections(question: str, texts: Callable[[], Iterable[str]], common: tuple
         name = lost_capitals(question) or not word.islower()
         there = {form: forms[form] for form in _between(word, plain, beside)}
         language = {} if name else {each: each for each in common if each not in forms}
-        own = {form: word for form, word in forms.items() if word in counts and form not in STOP_WORDS}
         tried = ((there, 1), (own, 1), (there, 2), (forms | language, 1))
         if right := next((form for near, slips in tried if (form := _nearest(wrong, near, slips))), None):
             found[word] = right
