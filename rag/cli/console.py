@@ -92,7 +92,7 @@ class ProgressBar:
             self._bars[name] = bar
         bar.total = progress.total
         bar.update(progress.done - bar.n)
-        if progress.done == progress.total and progress.stage in {"embedding", "saving"}:
+        if progress.done == progress.total and progress.stage == "embedding":
             self._bars.pop(name).close()
 
 

@@ -7,7 +7,7 @@ One notion of a name for the whole house: a run of capitalised words, joined by 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
@@ -17,6 +17,7 @@ from rag.language.words import STOP_WORDS, fold
 
 _WORD = re.compile(r"(?:[A-Z]\.){2,}|[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 _PARTICLES = frozenset("al el de del della der den di da dos das du la le bin ibn van von ter bint ben abu y e".split())
+_JOINING = _PARTICLES | {"of", "the"}
 #: Before the first capital of a compound these make no name of it: "anti-Assad", "ex-President".
 _PREFIXES = frozenset("anti pro non ex post pre mid self inter trans pan co vice sub".split())
 #: "of" joins what follows to these: "Bank of England", but "Mayor Rask of Orvelt".
@@ -92,11 +93,10 @@ def names(text: str) -> list[Name]:
 
 @lru_cache(maxsize=64)  # of one article they are asked for several times
 def _names(text: str) -> tuple[Name, ...]:
-    every = list(_words(text))
-    found = list(_runs(text, every))
+    found = list(_runs(text, _words(text)))
     inside = {word for run in found for n, word in enumerate(run) if not (n == 0 and word.opens)}
     known = {word.text for word in inside}
-    lower = {word.text for word in every if not word.capital}
+    lower = {word for word in set(_WORD.findall(text)) if not _capital(word)}
     kept: list[Name] = []
     for run in found:
         first = run[0]
@@ -155,7 +155,7 @@ def gender_of(name: Name | str) -> Gender | None:
     return "man" if given in men else "woman" if given in women else None
 
 
-def _runs(text: str, words: list[_Word]) -> Iterator[list[_Word]]:
+def _runs(text: str, words: Iterable[_Word]) -> Iterator[list[_Word]]:
     """Runs of a text's words that belong to one name, particles between them included."""
     headlines = _headlines(text)
     run: list[_Word] = []
@@ -198,11 +198,12 @@ _SHORT = re.compile(rf"\b(?:{'|'.join(ABBREVIATED)}|[A-Z])\.\s$")
 
 
 def _words(text: str) -> Iterator[_Word]:
-    """The words; whether one opens a sentence is looked at where it has a capital."""
+    """The words that can belong to a name; whether one opens a sentence is looked at where it has a capital."""
     for match in _WORD.finditer(text):
         word = match.group()
         if not _capital(word):
-            yield _Word(word, *match.span(), opens=False, capital=False)
+            if word in _JOINING:
+                yield _Word(word, *match.span(), opens=False, capital=False)
             continue
         before = text[max(0, match.start() - 7) : match.start()]
         opens = not before.strip() or bool(_OPENS.search(before))

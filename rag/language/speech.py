@@ -7,12 +7,13 @@ nobody stays a pronoun. Knows nothing about articles as stored or about search.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from rag.language.names import (
@@ -62,6 +63,8 @@ _SPEAK = (
     | _SILENT
     | {"spoke", "reached", "comment", "respond", "answer", "reply"}
 )
+#: Without any of these, a sentence reports nobody's words.
+_REPORT = _SPEAK | {"according"}
 _SPEAKING = frozenset("comment say answer speak discuss talk respond give reply elaborate explain be".split())
 _BE = frozenset("is was were are be been being am get got".split())
 _ADVERBS = frozenset(
@@ -201,6 +204,7 @@ class _Article:
     def __init__(self, text: str, sentences: Sequence[tuple[int, int]]) -> None:
         self.text, self.sentences = text, sentences
         self.quotes = quotes(text)
+        self.closes = [end for _, end in self.quotes]
         self.names = names(text)
         self.begins = [name.start for name in self.names]
         self.ends = {name.end for name in self.names}
@@ -219,7 +223,8 @@ class _Article:
         self.roles: dict[str, str] = {}
         self._cut: dict[tuple[int, int], list[_Token]] = {}
         for start, end in sentences:
-            self._find_roles(self._tokens(start, end))
+            if self._named(start, end):
+                self._find_roles(self._tokens(start, end))
         self.last: list[str] = []  # speakers so far
 
     def speeches(self) -> list[tuple[Speech, ...]]:
@@ -256,7 +261,9 @@ class _Article:
 
     def _mostly_quote(self, start: int, end: int) -> tuple[int, int] | None:
         """The quotation that covers most of a sentence."""
-        for quote in self.quotes:
+        for quote in self.quotes[bisect_right(self.closes, start) :]:
+            if quote[0] >= end:
+                return None
             if min(end, quote[1]) - max(start, quote[0]) > (end - start) / 2:
                 return quote
         return None
@@ -285,6 +292,8 @@ class _Article:
 
     def _stated(self, start: int, end: int) -> list[Speech]:
         tokens = self._tokens(start, end)
+        if _REPORT.isdisjoint([token.text.casefold() for token in tokens]):
+            return []
         found: list[tuple[int, _Subject, Manner]] = []  # at which token, who, how
         for at, token in enumerate(tokens):
             if token.low == "according" and at + 2 < len(tokens) and tokens[at + 1].low == "to":
@@ -601,7 +610,7 @@ class _Article:
 
     def in_office(self, start: int, end: int) -> set[str]:
         """The persons whom a sentence that begins with "The minister" may mean, when it names none of them itself."""
-        words = [fold(word) for word in re.findall(r"[\w-]+", self.text[start:end])[:3]]
+        words = [fold(word.group()) for word in islice(re.finditer(r"[\w-]+", self.text[start:end]), 3)]
         if words[:1] != ["the"]:
             return set()
         found = {

@@ -30,10 +30,9 @@ def fold(text: str) -> str:
     Arabic and Hebrew lose their points, and the alefs become one; vowel signs of other scripts stay; digits become
     those from 0 to 9.
     """
-    text = text.translate(_PLAIN)
-    if not text.isascii():
-        text = _STRANGE.sub(lambda run: _bare(run.group()), text)
-    return text.casefold()
+    if text.isascii():
+        return text.replace("`", "'").lower()
+    return _STRANGE.sub(lambda run: _bare(run.group()), text.translate(_PLAIN)).casefold()
 
 
 @lru_cache(maxsize=1 << 14)  # a dash, a quotation mark, an accented letter: few, and often
@@ -48,7 +47,7 @@ def _bare(run: str) -> str:
 def words(text: str) -> list[str]:
     """Folded words and numbers in order; a possessive 's is dropped."""
     found: list[str] = _word().findall(fold(text))
-    return [re.sub(r"'s?$", "", word) if "'" in word else word for word in found]
+    return [word if word.isalnum() else re.sub(r"'s?$", "", word) for word in found]
 
 
 @lru_cache(maxsize=1 << 16)

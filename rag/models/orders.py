@@ -99,8 +99,8 @@ def _marks(sentence: str) -> Iterator[str]:
     head = sentence.partition(":")[0]
     if head != sentence and len(head.split()) <= 6:
         yield "head"
-    letters = [c for c in sentence if c.isalpha()]
-    yield "capitals" if sum(map(str.isupper, letters)) > 0.6 * len(letters) else "none"
+    capitals, letters = sum(map(str.isupper, sentence)), sum(map(str.isalpha, sentence))
+    yield "capitals" if capitals > 0.6 * letters else "none"
 
 
 @cache
