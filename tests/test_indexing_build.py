@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import resource as limits
 import signal
@@ -427,3 +428,31 @@ def test_an_embedder_that_fails_beside_stops_the_run(settings: Settings, letters
         build_index([article(f"x{n}", f"a b {'c ' * n}") for n in range(9)], settings, embedder=Failing())
     with pytest.raises(IndexMissing):
         index_status(settings)
+
+
+def test_a_long_article_is_embedded_beside_the_others_and_written_in_its_turn(
+    settings: Settings, letters: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("rag.indexing.annotate.STRETCH", 400)
+    monkeypatch.setattr("rag.indexing.build.STRETCH", 400)
+    monkeypatch.setattr("rag.indexing.build.EMBED_PASSAGES", 3)
+    turn = sys.getswitchinterval()
+    long = " ".join(f"The {'abc'[n % 3]} of harbour {n} was seen by pilot {n} at dawn." for n in range(40))
+    texts = [f"{'abc'[n % 3]} {long[n * 50 : n * 50 + 200]}" for n in range(6)]
+    given = [article(f"x{n}", text) for n, text in enumerate(texts)]
+    given[2:2] = [article("long", long), article("again", long)]
+    report = build_index(given, settings, embedder=letters)
+    assert report.added == ("x0", "x1", "long", "again", "x2", "x3", "x4", "x5")
+    assert ("again", "long") in report.near_duplicates
+    assert (sys.getswitchinterval(), gc.get_freeze_count()) == (turn, 0)
+    alone = replace(settings, index_dir=settings.index_dir.with_name("alone"))
+    for each in given:
+        build_index([each], alone, embedder=letters)
+    with (
+        Retriever.open(settings=settings, embedder=letters) as one,
+        Retriever.open(settings=alone, embedder=letters) as two,
+    ):
+        asked = "harbour seen by pilot 7"
+        found, wanted = ({h.passage.id: h.scores for h in each.search(asked, k=50)} for each in (one, two))
+    assert found.keys() == wanted.keys()
+    assert all(found[id_]["dense"] == pytest.approx(wanted[id_]["dense"], abs=1e-6) for id_ in found)

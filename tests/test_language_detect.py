@@ -34,3 +34,14 @@ def test_what_is_told_counts_where_the_text_tells_nothing() -> None:
 def test_names_with_accents_make_no_other_language_of_english() -> None:
     text = "The café “Zum Löwen” in Ørsted reopened on Monday – the owner, Señora Núñez, paid 4,200 € for the new roof."
     assert language_of(text + " François Müller called it “a naïve dream”.") == "en"
+
+
+def test_the_sum_of_what_a_text_has_is_the_dense_product() -> None:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    from rag.language.detect import _identifier
+
+    dense = LanguageIdentifier.from_pickled_model(MODEL_FILE, norm_probs=True)
+    for text in ("The old quay must be closed.", "Le vieux quai", "...", "旧码头将于春季关闭"):
+        (one, chance), (other, same) = _identifier().classify(text), dense.classify(text)
+        assert (one, float(chance)) == (other, pytest.approx(float(same), rel=1e-6))

@@ -56,6 +56,13 @@ def initials(parts: Sequence[str]) -> str:
     return fold("".join(part[0] for part in parts if part[:1].isupper()))
 
 
+def is_short_for(one: str, other: str) -> bool:
+    """Whether one of two names is the other's initials: "FAA" and "the Federal Aviation Administration"."""
+    bare = (name.replace(".", "").removeprefix("The ").removeprefix("the ") for name in (one, other))
+    short, long = sorted(bare, key=len)
+    return len(short) > 1 and short.isupper() and initials(long.split()) == fold(short)
+
+
 def is_country(word: str) -> bool:
     """Whether a folded word is one of a country or body that is known by several: "turkish", "eu"."""
     return any(word in group for group in _GROUPS)

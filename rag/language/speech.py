@@ -16,6 +16,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Literal, NamedTuple
 
+from rag.language.aliases import is_short_for
 from rag.language.names import (
     ABBREVIATED,
     CALENDAR,
@@ -179,7 +180,7 @@ def is_speaker(speaker: str, role: str, asked: str) -> bool:
     """Whether a speaker is the person, body or office that a question names.
 
     "Maddox" and "the chemist Oren Maddox" fit Oren Maddox, "Karl Maddox" does not; "the minister" and "the health
-    minister" fit a speaker whose role is "Health minister".
+    minister" fit a speaker whose role is "Health minister", "UNHCR" the United Nations High Commissioner for Refugees.
 
     Args:
         speaker, role: as in `Speech`.
@@ -187,7 +188,7 @@ def is_speaker(speaker: str, role: str, asked: str) -> bool:
     person = names(f"it is {asked}") or (
         [Name(asked, 0, len(asked))] if asked[:1].isupper() or " " not in asked else []
     )
-    if any(same_person(name.text, speaker) for name in person):
+    if any(same_person(name.text, speaker) or is_short_for(name.text, speaker) for name in person):
         return True
     wanted = set(content_stems(asked))
     if not wanted or not speaker:
