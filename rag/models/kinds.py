@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 KINDS: Final = FACTOID_KINDS + OPEN_KINDS
 #: Words of a question that are looked at, from its start and from its end.
 LONGEST = 48
-#: Features of a group whose buckets are remembered; of news, a hundred thousand are the runs of some 2,000 sentences.
-REMEMBERED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,24 +128,9 @@ def hashed(groups: Mapping[str, Iterable[str]], buckets: int) -> tuple[list[int]
 
 def distinct(groups: Mapping[str, Iterable[str]], buckets: int) -> list[set[int]]:
     """The buckets of each group of features, as far as it has any."""
-    found = [set(map(_buckets(name, buckets).__getitem__, features)) for name, features in groups.items()]
+    begun = {name: zlib.crc32(f"{name} ".encode()) for name in groups}
+    found = [{zlib.crc32(each, begun[name]) % buckets for each in map(str.encode, groups[name])} for name in groups]
     return [group for group in found if group]
-
-
-class _Buckets(dict[str, int]):
-    """The buckets of a group's features, remembered: most runs of words come again, and hashing takes longer."""
-
-    def __init__(self, name: str, count: int) -> None:
-        self._begun, self._count = zlib.crc32(f"{name} ".encode()), count
-
-    def __missing__(self, feature: str) -> int:
-        if len(self) >= REMEMBERED:
-            self.clear()
-        bucket = self[feature] = zlib.crc32(feature.encode(), self._begun) % self._count
-        return bucket
-
-
-_buckets = cache(_Buckets)
 
 
 def clusters(told: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
