@@ -19,7 +19,7 @@ from rag.indexing.build import build_index
 from rag.models.generator import Message
 from rag.retrieval.retriever import Retriever
 from rag.settings import Settings
-from rag.types import Answer, Query
+from rag.types import Answer, Article, Query
 
 
 class Scripted:
@@ -292,3 +292,17 @@ def test_nobody_else_s_words_are_given_for_a_speaker_s(briefs: Settings, questio
     with Bot.open(settings=briefs) as bot:
         answer = bot.ask(question)
     assert answer.abstained if speaker is None else speaker in answer.claims[0].text
+
+
+@pytest.mark.parametrize(
+    ("died", "short"), [("", []), (" Officials revealed on Saturday that two people had died at the fair.", ["two"])]
+)
+def test_who_asks_for_deaths_gets_nobody_else_counted(
+    died: str, short: list[str], settings: Settings, embedder: Any
+) -> None:
+    text = f"More than 7,000 people were left stranded at the Dale fair when rain turned its fields to mud.{died}"
+    build_index([Article("fair", "Rain at the Dale fair", text)], settings, embedder=embedder)
+    with Bot.open(settings=settings) as bot:
+        answer = bot.ask("How many people died at the Dale fair?")
+        assert [span.quote.partition(" ")[0] for span in answer.short] == short
+        assert "7,000" in bot.ask("How many people were left stranded at the Dale fair?").text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.language.aliases import absent_names, of_another
+from rag.language.aliases import absent_names, of_another, office_of_another
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,26 @@ def test_the_context_may_name_the_one_asked_for() -> None:
 )
 def test_absent_names(text: str, shown: str, absent: list[str]) -> None:
     assert absent_names(text, shown) == absent
+
+
+@pytest.mark.parametrize(
+    ("text", "another"),
+    [
+        ("“They earn it at United States ports,” ILA President Harold Daggett said.", True),
+        ("The ILA president, Harold Daggett, told them.", True),
+        ("Harold Daggett, president of the ILA, said so.", True),
+        ("On Monday Turkey's President Recep Tayyip Erdogan said so.", True),
+        ("US President Joe Biden said so.", False),
+        ("American President Joe Biden said so.", False),
+        ("Turkey's President Recep Tayyip Erdogan met U.S. President Joe Biden.", False),
+        ("The president, Joe Biden, said so.", False),
+        ("Former President Donald Trump said so.", False),
+    ],
+)
+def test_office_of_another(text: str, another: bool) -> None:
+    assert office_of_another("Who is the president of the United States?", text, "president") is another
+
+
+def test_a_part_holds_the_office_of_no_other() -> None:
+    text = "The head of the United Nations mission, Roza Otunbayeva, said so."
+    assert not office_of_another("Who is the head of UNAMA?", text, "head")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from rag.language.names import names
-from rag.language.words import STOP_WORDS, fold, words
+from rag.language.words import STOP_WORDS, fold, stem, words
 
 #: Names and adjectives of one country or body that share no stem.
 _GROUPS = tuple(
@@ -80,6 +80,46 @@ def of_another(asked: str, text: str, context: str = "") -> bool:
         if others and not in_text(bearer, [*others, *words(f"{text} {context}")]):
             return True
     return False
+
+
+def office_of_another(asked: str, text: str, office: str) -> bool:
+    """Whether a text tells who holds an office, but not of whom a question names: "ILA President", "the president of
+    the ILA" where the United States' is asked for.
+
+    Args:
+        office: its word, as the question has it.
+    """
+    called = [name.text for name in names(asked)]
+    places = [m for m in re.finditer(r"[\w-]+", text) if stem(fold(m.group())) == stem(fold(office))]
+    owners = [_owner(text, place.start(), place.end()) for place in places]
+    if not called or not owners or not all(owners):
+        return False
+    known = [*words(asked), *(initials(name.split()) for name in called)]
+    return not any(
+        any(in_text(word, known) for word in words(owner))
+        or not absent_names(f"it is {owner}", asked)
+        or any(len(short) > 1 and word.startswith(short) for word in known for short in [initials(owner.split())])
+        for owner in owners
+    )
+
+
+def _owner(text: str, start: int, end: int) -> str:
+    """The name that says whose the office at some offsets is, "" where none stands beside it."""
+    owns = re.compile(r"(?:['’]s?)? ")
+    before = None
+    for name in names(text):
+        title = name.start - len(name.title) - 1
+        if name.title and title <= start < name.start:  # "ILA President Harold Daggett"
+            if before and owns.fullmatch(text[before.end : title]):  # "Iran's Foreign Minister Abbas Araghchi"
+                return before.text
+            told = text[title:start].split()
+            return " ".join(word for word in told if is_country(fold(word)) or (len(word) > 1 and word.isupper()))
+        if name.end <= start and owns.fullmatch(text[name.end : start]):
+            return name.text
+        before = name
+        if name.start >= end and re.fullmatch(r" (?:of|at|for) (?:the )?", text[end : name.start]):
+            return name.text
+    return ""
 
 
 def _borne(text: str) -> list[tuple[str, str]]:
