@@ -19,6 +19,7 @@ from rag.language.verbs import uses, verb_stem
         ("How many old ports were shut?", "Some 36 of the ports shut; 45,000 workers left.", ["36"]),
         ("How many ferries left?", "Thirty-six ports shut as 45,000 crates left.", ["Thirty-six", "45,000"]),
         ("How many people fled?", "Some 600 fled over 12 bridges.", ["600"]),
+        ("How many people died?", "One person died, one of those who fled in two boats.", ["One"]),
         ("How tall is the mast?", "The mast is 38 metres high and cost €4m.", ["38 metres"]),
         ("At what time did it end?", "It ended at 17:20 on 4 May after 3 hours.", ["17:20"]),
         ("How long does she stay?", "She stays until 2031.", ["2031"]),

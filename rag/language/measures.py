@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 
 from rag.language.parts import PEOPLE
 from rag.language.values import Day, Number, Time, days, numbers, times
@@ -44,6 +45,7 @@ _HOW_MANY = re.compile(
 )
 #: Characters after a number in which its noun stands.
 _NEAR = 40
+_ONE = re.compile(r"\b(one) (?:other |more )?([\w-]+)", re.I)
 _PAID = re.compile(
     r"\b(?:cost|price|prices|pay|pays|paid|worth|earn|earns|earned|spend|spends|spent|fine|fined|charge|charged|raise|raised|owe|"
     r"owes|owed|donate|donated|invest|invested|budget|salary|fee|bill|debt|sell|sells|sold|buy|bought|lend|lent|borrow|"
@@ -107,9 +109,20 @@ def fitting(question: str, text: str) -> list[Number | Time | Day] | None:
     if not asked:
         return None
     counted = [n for n in numbers(text) if measure(n) in asked]
+    if "people" in asked:
+        counted = sorted([*counted, *_alone(text)], key=lambda number: number.start)
     found: list[Number | Time | Day] = [*(_of_noun(question, text, counted) or counted)]
     found += times(text) if "clock" in asked else ()
     return found + (days(text) if "day" in asked else [])
+
+
+def _alone(text: str) -> list[Number]:
+    """ "One person", which is no number elsewhere: "one" is a pronoun, too."""
+    return [
+        Number(Decimal(1), "", m[2], m[1], m.start(), m.end(1))
+        for m in _ONE.finditer(text)
+        if _kind_of(fold(m[2])) == "people"
+    ]
 
 
 def _of_noun(question: str, text: str, counted: Sequence[Number]) -> list[Number]:
