@@ -57,6 +57,14 @@ def said(question: str, text: str = "") -> Answer:
         ),
         ("Which crossing does the army hold?", "", "What is its name?", "What is the army's name?"),
         ("Who leads UNAMA?", "", "What does it warn of?", "What does UNAMA warn of?"),
+        (LED, "Haji Najib led it.", "and the Pakistani one?", "Who led the Pakistani team in October?"),
+        ("Where was the second round held?", "", "and the third one?", "Where was the third round held?"),
+        ("Who mediated the talks?", "", "where?", "Where were the talks mediated?"),
+        ("Who took the oath?", "", "when?", "When was the oath taken?"),
+        (CEASEFIRE, "It was signed in Doha.", "Where does it say that?", "When was the ceasefire signed?"),
+        (CEASEFIRE, "It was signed in Doha.", "sources?", "When was the ceasefire signed?"),
+        (CEASEFIRE, "It was signed in Doha.", "who says so?", "Who said that it was signed in Doha?"),
+        ("What did Haji Najib say?", "Led by Haji Najib, it went.", "is he a minister?", "is Haji Najib a minister?"),
     ],
 )
 def test_follow_ups(before: str, answer: str, asked: str, searched: str) -> None:

@@ -122,6 +122,14 @@ def _owner(text: str, start: int, end: int) -> str:
     return ""
 
 
+def another(word: str, text: str) -> re.Match[str] | None:
+    """The word of a text of which a folded one is another: a country, an ordinal, a quarter."""
+    kind = -1 if word in _ADJECTIVES else _kind(word)
+    if kind is None:
+        return None
+    return next((m for m in re.finditer(r"[^\W\d_]+", text) if _kind(fold(m.group())) == kind), None)
+
+
 def _borne(text: str) -> list[tuple[str, str]]:
     """Each country, ordinal and quarter of a text that stands before a noun, folded, with the noun in the singular."""
     pairs = ((fold(m[1]), bool(m[2]), m[3].casefold()) for m in _BEFORE_NOUN.finditer(text))

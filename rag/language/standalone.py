@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.language.words import STOP_WORDS, content_stems
+from rag.language.aliases import another
+from rag.language.mentions import mentions
+from rag.language.verbs import AUXILIARIES, is_past, participle
+from rag.language.words import STOP_WORDS, content_stems, fold
 from rag.types import Answer
 
 _LEAD = re.compile(r"^(?:(?:and|but|so|ok|okay|then|also|well)\b[ ,]*)+", re.I)
@@ -24,6 +27,17 @@ _PHRASE = re.compile(r"^(in|on|at|by|for|from|to|with|near|after|before|during|s
 _PERSON = re.compile(r"\b(he|she|him|his|her|hers)\b", re.I)
 _THING = re.compile(r"\b(?:it|its|they|them|their|theirs|those|these)\b|\b(?:this|that)(?= ?\??$)", re.I)
 _NAME = re.compile(r"\b[A-ZÀ-ÖØ-Þ][\w’'-]*(?:\s+(?:al-|de |bin |van )?[A-ZÀ-ÖØ-Þ][\w’'-]*)*")
+#: Where the answer before stands, and who says what it says.
+_SOURCE = re.compile(
+    r"where (?:does|do|did) (?:it|they|the (?:article|text|source)s?) say (?:that|so|this|it)|"
+    r"where (?:is|was) (?:that|this|it) (?:said|stated|written|reported)|(?:(?:what|which) (?:is|are|was|were) )?"
+    r"(?:the |your |its )?sources?",
+    re.I,
+)
+_SPEAKER = re.compile(
+    r"(?:who|which [\w ]+) (?:said|says|claimed|claims) (?:so|that|this|it)|says who|according to whom", re.I
+)
+_ONE = re.compile(r"^(?:the )?([\w-]+) ones?$", re.I)
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _THE = re.compile(r"\bthe\s+((?:[\w’'-]+\s*){1,5})")
 _VERB = re.compile(
@@ -51,6 +65,11 @@ def standalone(question: str, history: Sequence[Answer] = ()) -> str:
     bare = _LEAD.sub("", asked).rstrip(" ?.!")
     if not bare:
         return asked
+    if _SOURCE.fullmatch(bare):
+        return f"{before}?"
+    if _SPEAKER.fullmatch(bare) and history[-1].claims:
+        first, _, rest = history[-1].claims[0].text.strip().rstrip(".").partition(" ")
+        return f"Who said that {first.casefold() if first.casefold() in STOP_WORDS else first} {rest}?"
     wh = _ASKS.match(bare)
     if wh and not _content(bare[wh.end() :]) and not re.search(r"\b(?:is|was|are|were|did|do|does)\b", bare):
         return _ask_again(wh.group(), before)
@@ -78,7 +97,17 @@ def _ask_again(wh: str, before: str) -> str:
     # "How many people died" asked again with "where": what was counted stays, and so does the verb.
     if re.match(r"how (?:many|much)\b", old.group(), re.I) and not re.match(r"how", wh, re.I):
         rest = f"did {rest}" if not _VERB.match(rest.split(" ")[0]) and wh.casefold() not in ("who", "what") else rest
+    if re.match(r"who|what|which", old.group(), re.I) and not re.match(r"who|what|which", wh, re.I):
+        rest = _passive(rest)
     return f"{_capital(wh)} {rest}?"
+
+
+def _passive(rest: str) -> str:
+    """What was done to whom, where the question before asked who did it: "led the team" as "was the team led"."""
+    verb, _, patient = rest.partition(" ")
+    if not patient or not is_past(verb) or verb.casefold() in AUXILIARIES or _PHRASE.match(patient):
+        return rest
+    return f"{'were' if patient.endswith('s') or ' and ' in patient else 'was'} {patient} {participle(verb)}"
 
 
 def _replace(said: str, before: str) -> str:
@@ -91,6 +120,8 @@ def _replace(said: str, before: str) -> str:
         if like.search(before):
             return like.sub(said, before) + "?"
         return f"{before} {said}?"
+    if (one := _ONE.match(said)) and (other := another(fold(one[1]), before)):
+        return f"{before[: other.start()]}{one[1]}{before[other.end() :]}?"
     names = [m for m in _NAME.finditer(before) if m.start() > 0]
     if names and _NAME.match(said):
         last = names[-1]
@@ -102,8 +133,8 @@ def _resolve(asked: str, before: str, answer: Answer) -> str:
     """The question with a pronoun that has nothing to refer to in it replaced by the last name or thing."""
     found = _PERSON.search(asked)
     if found and not _names(asked[: found.start()]):
-        people = [name for name in _names(_said(answer)) if name.casefold() not in before.casefold() or " " in name]
-        people = people or _names(before)
+        told = " ".join(claim.text for claim in answer.claims)
+        people = _people(", ".join(span.quote for span in answer.short)) or _people(before) or _people(told)
         if people:
             return _put(asked, found, people[0])
         return asked
@@ -130,8 +161,10 @@ def _put(asked: str, found: re.Match[str], name: str) -> str:
     return asked[: found.start()] + (_capital(name) if found.start() == 0 else name) + asked[found.end() :]
 
 
-def _said(answer: Answer) -> str:
-    return " ".join([citation.quote for citation in answer.short] or [claim.text for claim in answer.claims])
+def _people(text: str) -> list[str]:
+    """The people of a text, else its names that are no places."""
+    found = [each for each in mentions(f"it is {text}") if each.kind != "place"]
+    return [each.name for each in sorted(found, key=lambda each: each.kind != "person")]
 
 
 def _names(text: str) -> list[str]:

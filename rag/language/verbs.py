@@ -9,27 +9,29 @@ from functools import lru_cache
 
 from rag.language.words import fold, stem
 
-#: Base form, then the forms that the stemmer does not lead back to it.
-_IRREGULAR = {
-    form: entry.split()[0]
+#: Base form, then the forms that the stemmer does not lead back to it, the participle last.
+_FORMS = tuple(
+    tuple(entry.split())
     for entry in (
-        "arise arose arisen, bear bore borne, beat beaten, become became, begin began begun, bind bound, bite bit "
-        "bitten, blow blew blown, break broke broken, bring brought, build built, buy bought, catch caught, choose "
-        "chose chosen, come came, deal dealt, dig dug, do did done, draw drew drawn, drink drank drunk, drive "
-        "drove driven, eat ate eaten, fall fell fallen, feed fed, feel felt, fight fought, find found, flee fled, "
-        "fly flew flown, forbid forbade forbidden, forget forgot forgotten, freeze froze frozen, get got gotten, "
-        "give gave given, go went gone, grow grew grown, hang hung, have had has, hear heard, hide hid hidden, "
-        "hold held, keep kept, kneel knelt, know knew known, lay laid, lead led, leave left, lend lent, lie lay "
-        "lain, light lit, lose lost, make made, mean meant, meet met, pay paid, ride rode ridden, ring rang rung, "
-        "rise rose risen, run ran, say said, see saw seen, seek sought, sell sold, send sent, shake shook shaken, "
-        "shine shone, shoot shot, show shown, sing sang sung, sink sank sunk, sit sat, sleep slept, speak spoke "
-        "spoken, spend spent, stand stood, steal stole stolen, stick stuck, strike struck, swear swore sworn, swim "
-        "swam swum, take took taken, teach taught, tear tore torn, tell told, think thought, throw threw thrown, "
-        "understand understood, wake woke woken, wear wore worn, win won, withdraw withdrew withdrawn, write wrote "
-        "written, overthrow overthrew overthrown, undergo underwent undergone, undertake undertook"
+        "arise arose arisen, bear bore borne, beat beaten, become became become, begin began begun, bind bound, "
+        "bite bit bitten, blow blew blown, break broke broken, bring brought, build built, buy bought, catch "
+        "caught, choose chose chosen, come came come, deal dealt, dig dug, do did done, draw drew drawn, drink "
+        "drank drunk, drive drove driven, eat ate eaten, fall fell fallen, feed fed, feel felt, fight fought, "
+        "find found, flee fled, fly flew flown, forbid forbade forbidden, forget forgot forgotten, freeze froze "
+        "frozen, get got gotten, give gave given, go went gone, grow grew grown, hang hung, have has had, hear "
+        "heard, hide hid hidden, hold held, keep kept, kneel knelt, know knew known, lay laid, lead led, leave "
+        "left, lend lent, lie lay lain, light lit, lose lost, make made, mean meant, meet met, pay paid, ride "
+        "rode ridden, ring rang rung, rise rose risen, run ran run, say said, see saw seen, seek sought, sell "
+        "sold, send sent, shake shook shaken, shine shone, shoot shot, show shown, sing sang sung, sink sank "
+        "sunk, sit sat, sleep slept, speak spoke spoken, spend spent, stand stood, steal stole stolen, stick "
+        "stuck, strike struck, swear swore sworn, swim swam swum, take took taken, teach taught, tear tore torn, "
+        "tell told, think thought, throw threw thrown, understand understood, wake woke woken, wear wore worn, "
+        "win won, withdraw withdrew withdrawn, write wrote written, overthrow overthrew overthrown, undergo "
+        "underwent undergone, undertake undertook undertaken"
     ).split(", ")
-    for form in entry.split()[1:]
-}  # fmt: skip
+)  # fmt: skip
+_IRREGULAR = {form: base for base, *forms in _FORMS for form in forms}
+_PARTICIPLES = {base: forms[-1] for base, *forms in _FORMS}
 #: Verbs whose past is their base form.
 _SAME = frozenset("beat bet burst cast cost cut hit hurt let put quit set shut spread split thrust".split())
 BE = frozenset("is are was were be been being am 's 're gets got get getting".split())
@@ -75,6 +77,12 @@ def is_past(word: str) -> bool:
     """Whether a word looks like a past form or a participle."""
     low = fold(word)
     return low in _IRREGULAR or low in _SAME or (len(low) > 3 and low.endswith("ed"))
+
+
+def participle(past: str) -> str:
+    """The participle of a past form: "taken" of "took", "signed" of "signed"."""
+    low = fold(past)
+    return _PARTICIPLES.get(_IRREGULAR.get(low, ""), low)
 
 
 def uses(text: str, verb: str) -> Iterator[Use]:
