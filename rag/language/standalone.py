@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from rag.language.aliases import another
 from rag.language.mentions import mentions
-from rag.language.verbs import AUXILIARIES, is_past, participle
+from rag.language.verbs import AUXILIARIES, BE, is_past, participle
 from rag.language.words import STOP_WORDS, content_stems, fold
 from rag.types import Answer
 
@@ -37,7 +37,8 @@ _SOURCE = re.compile(
 _SPEAKER = re.compile(
     r"(?:who|which [\w ]+) (?:said|says|claimed|claims) (?:so|that|this|it)|says who|according to whom", re.I
 )
-_ONE = re.compile(r"^(?:the )?([\w-]+) ones?$", re.I)
+_ONE = re.compile(r"^(?:the (?P<the>[\w-]+)(?: ones?)?|(?P<bare>[\w-]+) ones?)$", re.I)
+_AUXILIARY = re.compile(rf"\b({'|'.join(sorted(AUXILIARIES))})\s")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _THE = re.compile(r"\bthe\s+((?:[\w’'-]+\s*){1,5})")
 _VERB = re.compile(
@@ -72,7 +73,7 @@ def standalone(question: str, history: Sequence[Answer] = ()) -> str:
         return f"Who said that {first.casefold() if first.casefold() in STOP_WORDS else first} {rest}?"
     wh = _ASKS.match(bare)
     if wh and not _content(bare[wh.end() :]) and not re.search(r"\b(?:is|was|are|were|did|do|does)\b", bare):
-        return _ask_again(wh.group(), before)
+        return _ask_again(wh.group(), before, history[-1])
     if about := _ABOUT.match(bare):
         return _replace(about.group(1), before)
     if (
@@ -88,26 +89,49 @@ def _content(text: str) -> list[str]:
     return [word for word in re.findall(r"\w+", text.casefold()) if word not in STOP_WORDS | _FILLER]
 
 
-def _ask_again(wh: str, before: str) -> str:
+def _ask_again(wh: str, before: str, answer: Answer) -> str:
     """The question before, with its question words replaced."""
     old = _ASKS.match(before)
     if not old:
         return f"{_capital(wh)}: {before}?"
     rest = before[old.end() :].strip()
-    # "How many people died" asked again with "where": what was counted stays, and so does the verb.
-    if re.match(r"how (?:many|much)\b", old.group(), re.I) and not re.match(r"how", wh, re.I):
-        rest = f"did {rest}" if not _VERB.match(rest.split(" ")[0]) and wh.casefold() not in ("who", "what") else rest
-    if re.match(r"who|what|which", old.group(), re.I) and not re.match(r"who|what|which", wh, re.I):
-        rest = _passive(rest)
+    again = re.match(r"who|what|which|how", wh, re.I)
+    if not again and re.match(r"how (?:many|much)\b", old.group(), re.I):
+        rest = _of_counted(rest)
+    elif not again and re.match(r"who|what|which", old.group(), re.I):
+        doers = [name for name in _named_by(answer) if name not in before]
+        rest = _of_deed(rest, doers[0] if doers else "somebody")
     return f"{_capital(wh)} {rest}?"
 
 
-def _passive(rest: str) -> str:
-    """What was done to whom, where the question before asked who did it: "led the team" as "was the team led"."""
-    verb, _, patient = rest.partition(" ")
-    if not patient or not is_past(verb) or verb.casefold() in AUXILIARIES or _PHRASE.match(patient):
+def _of_counted(rest: str) -> str:
+    """What a question for a number says, for one that asks where or when: "people were hurt" as "were people hurt"."""
+    noun, verb, told = [*_AUXILIARY.split(rest, maxsplit=1), "", ""][:3]
+    if not verb:
+        return f"was it that {rest}"
+    return f"{verb} {told} {noun.strip()}" if verb in ("do", "does", "did") else f"{verb} {noun.strip()} {told}"
+
+
+def _of_deed(rest: str, doer: str) -> str:
+    """What a question for who did something says, for one that asks where, when or why: "led the team" as "was the team
+    led", "resigned" as "was it that Lee resigned"."""
+    verb, _, after = rest.partition(" ")
+    low = verb.casefold()
+    if low == "happened":
+        return f"did it happen {after}".strip()
+    if low in BE and is_past(after.partition(" ")[0]):
+        return f"{verb} {doer} {after}"
+    if not is_past(verb) or low in AUXILIARIES:
         return rest
-    return f"{'were' if patient.endswith('s') or ' and ' in patient else 'was'} {patient} {participle(verb)}"
+    if not after or _PHRASE.match(after) or after.startswith("that "):
+        return f"was it that {doer} {rest}"
+    return f"{'were' if after.endswith('s') or ' and ' in after else 'was'} {after} {participle(verb)}"
+
+
+def _named_by(answer: Answer) -> list[str]:
+    """The people whom an answer names, those of its short one first."""
+    short = [f"it is {span.quote}." for span in answer.short]  # a name by itself is told from a word by what it follows
+    return _people(" ".join(short)) or _people(" ".join(claim.text for claim in answer.claims))
 
 
 def _replace(said: str, before: str) -> str:
@@ -120,8 +144,10 @@ def _replace(said: str, before: str) -> str:
         if like.search(before):
             return like.sub(said, before) + "?"
         return f"{before} {said}?"
-    if (one := _ONE.match(said)) and (other := another(fold(one[1]), before)):
-        return f"{before[: other.start()]}{one[1]}{before[other.end() :]}?"
+    one = _ONE.match(said)
+    word = (one["the"] or one["bare"]) if one else ""
+    if word and (other := another(fold(word), before)):
+        return f"{before[: other.start()]}{word}{before[other.end() :]}?"
     names = [m for m in _NAME.finditer(before) if m.start() > 0]
     if names and _NAME.match(said):
         last = names[-1]
@@ -133,8 +159,10 @@ def _resolve(asked: str, before: str, answer: Answer) -> str:
     """The question with a pronoun that has nothing to refer to in it replaced by the last name or thing."""
     found = _PERSON.search(asked)
     if found and not _names(asked[: found.start()]):
-        told = " ".join(claim.text for claim in answer.claims)
-        people = _people(", ".join(span.quote for span in answer.short)) or _people(before) or _people(told)
+        people, told = _people(before), _named_by(answer)
+        if answer.short or re.match(r"who\b", before, re.I):  # the answer names whom the question asks for
+            people = [name for name in told if name not in before] or people
+        people = people or told
         if people:
             return _put(asked, found, people[0])
         return asked
@@ -163,7 +191,7 @@ def _put(asked: str, found: re.Match[str], name: str) -> str:
 
 def _people(text: str) -> list[str]:
     """The people of a text, else its names that are no places."""
-    found = [each for each in mentions(f"it is {text}") if each.kind != "place"]
+    found = [each for each in mentions(text) if each.kind != "place"]
     return [each.name for each in sorted(found, key=lambda each: each.kind != "person")]
 
 
