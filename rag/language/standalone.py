@@ -27,16 +27,25 @@ _PHRASE = re.compile(r"^(in|on|at|by|for|from|to|with|near|after|before|during|s
 _PERSON = re.compile(r"\b(he|she|him|his|her|hers)\b", re.I)
 _THING = re.compile(r"\b(?:it|its|they|them|their|theirs|those|these)\b|\b(?:this|that)(?= ?\??$)", re.I)
 _NAME = re.compile(r"\b[A-ZÀ-ÖØ-Þ][\w’'-]*(?:\s+(?:al-|de |bin |van )?[A-ZÀ-ÖØ-Þ][\w’'-]*)*")
-#: Where the answer before stands, and who says what it says.
+#: Where the answer before stands, who says what it says, what came after, and what else is known.
 _SOURCE = re.compile(
     r"where (?:does|do|did) (?:it|they|the (?:article|text|source)s?) say (?:that|so|this|it)|"
     r"where (?:is|was) (?:that|this|it) (?:said|stated|written|reported)|(?:(?:what|which) (?:is|are|was|were) )?"
-    r"(?:the |your |its )?sources?",
+    r"(?:the |your |its )?sources?|really|(?:are you|is (?:that|this|it)) (?:sure|true|right|so|certain)",
+    re.I,
+)
+_NEXT = re.compile(
+    r"what (?:happened|came|followed|happens|comes) (?:next|then|after(?:wards?| that| this| it)?)", re.I
+)
+_MORE = re.compile(
+    r"(?:(?:can you |could you |please )*(?:tell|give|show) me )?(?:some )?more(?: details?)?"
+    r"(?: (?:about|on|of) (?:it|that|this|them))?|go on|elaborate|(?:what|anything) (?:else|more)",
     re.I,
 )
 _SPEAKER = re.compile(
     r"(?:who|which [\w ]+) (?:said|says|claimed|claims) (?:so|that|this|it)|says who|according to whom", re.I
 )
+_COVERAGE = "Summarise the coverage of "
 _ONE = re.compile(r"^(?:the (?P<the>[\w-]+)(?: ones?)?|(?P<bare>[\w-]+) ones?)$", re.I)
 _AUXILIARY = re.compile(rf"\b({'|'.join(sorted(AUXILIARIES))})\s")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
@@ -71,6 +80,11 @@ def standalone(question: str, history: Sequence[Answer] = ()) -> str:
     if _SPEAKER.fullmatch(bare) and history[-1].claims:
         first, _, rest = history[-1].claims[0].text.strip().rstrip(".").partition(" ")
         return f"Who said that {first.casefold() if first.casefold() in STOP_WORDS else first} {rest}?"
+    thing = _thing(before)
+    if thing and _NEXT.fullmatch(bare):
+        return f"What happened after {thing}?"
+    if thing and _MORE.fullmatch(bare):
+        return f"{_COVERAGE}{thing}."
     wh = _ASKS.match(bare)
     if wh and not _content(bare[wh.end() :]) and not re.search(r"\b(?:is|was|are|were|did|do|does)\b", bare):
         return _ask_again(wh.group(), before, history[-1])
@@ -201,7 +215,7 @@ def _names(text: str) -> list[str]:
 
 def _thing(before: str) -> str:
     """What a question is about: "the ceasefire" of "When was the ceasefire signed", else its last name."""
-    if match := _THE.search(before):
+    if match := _THE.search(before.removeprefix(_COVERAGE)):
         kept = []
         for word in match.group(1).split():
             if _VERB.match(word) or word.casefold() in STOP_WORDS - {"of", "between"}:
