@@ -62,7 +62,7 @@ def standalone(question: str, history: Sequence[Answer] = ()) -> str:
 
     "and where?" after "When was the ceasefire signed?" becomes "Where was the ceasefire signed?"; "what about Turkey?"
     and "and in 2023?" replace the name, the year or the phrase of that kind; "he" and "it" become the last name or
-    thing spoken of.
+    thing spoken of. Who asks where it says that is given the question before again, with its citations.
 
     Args:
         question: what the person typed.
