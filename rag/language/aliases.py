@@ -30,6 +30,8 @@ _ADJECTIVES = frozenset(
 )
 #: Overlapping, so that of "two Afghan foreign ministers" the pair "Afghan foreign" is seen.
 _BEFORE_NOUN = re.compile(r"(?=(?<![\w’'-])([^\W\d_]+)(['’]s)? ([a-z][\w-]+))")
+#: Between a name and what is its own.
+_OWNS = re.compile(r"(?:['’]s?)? ")
 #: Words of which one thing bears only one, before its noun: "the second round", "the northern province".
 _KINDS = (
     frozenset("first second third fourth fifth sixth seventh eighth ninth tenth".split()),
@@ -89,8 +91,8 @@ def office_of_another(asked: str, text: str, office: str) -> bool:
     Args:
         office: its word, as the question has it.
     """
-    called = [name.text for name in names(asked)]
-    places = [m for m in re.finditer(r"[\w-]+", text) if stem(fold(m.group())) == stem(fold(office))]
+    called, held = [name.text for name in names(asked)], stem(fold(office))
+    places = [m for m in re.finditer(r"[\w-]+", text) if stem(fold(m.group())) == held]
     owners = [_owner(text, place.start(), place.end()) for place in places]
     if not called or not owners or not all(owners):
         return False
@@ -105,26 +107,25 @@ def office_of_another(asked: str, text: str, office: str) -> bool:
 
 def _owner(text: str, start: int, end: int) -> str:
     """The name that says whose the office at some offsets is, "" where none stands beside it."""
-    owns = re.compile(r"(?:['’]s?)? ")
     before = None
     for name in names(text):
         title = name.start - len(name.title) - 1
         if name.title and title <= start < name.start:  # "ILA President Harold Daggett"
-            if before and owns.fullmatch(text[before.end : title]):  # "Iran's Foreign Minister Abbas Araghchi"
+            if before and _OWNS.fullmatch(text[before.end : title]):  # "Iran's Foreign Minister Abbas Araghchi"
                 return before.text
             told = text[title:start].split()
             return " ".join(word for word in told if is_country(fold(word)) or (len(word) > 1 and word.isupper()))
-        if name.end <= start and owns.fullmatch(text[name.end : start]):
+        if name.end <= start and _OWNS.fullmatch(text[name.end : start]):
             return name.text
-        before = name
         if name.start >= end and re.fullmatch(r" (?:of|at|for) (?:the )?", text[end : name.start]):
             return name.text
+        before = name
     return ""
 
 
 def another(word: str, text: str) -> re.Match[str] | None:
     """The word of a text of which a folded one is another: a country, an ordinal, a quarter."""
-    kind = -1 if word in _ADJECTIVES else _kind(word)
+    kind = _kind(word)
     if kind is None:
         return None
     return next((m for m in re.finditer(r"[^\W\d_]+", text) if _kind(fold(m.group())) == kind), None)
