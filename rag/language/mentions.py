@@ -37,6 +37,7 @@ _BEFORE_PLACES = re.compile(
     r"\b(?:in|near|at|outside|across|around|inside|into|towards?|within|northern|southern|eastern|western|central)"
     r"(?: the)? $"
 )
+_MONTHS = frozenset(month[:3] for month in CALENDAR)
 _DEMONYM = re.compile(r"(?:an|ans|ian|ians|i|is|ish|ese)$")
 
 
@@ -62,8 +63,8 @@ def mentions(text: str, speakers: Collection[str] = ()) -> list[Mention]:
     """
     found: dict[str, list[Name]] = defaultdict(list)
     for each in names(text):
-        if not _is_demonym(each.text) and not _is_none(each.text):
-            found[each.text].append(each)
+        found[each.text].append(each)
+    found = {name: places for name, places in found.items() if not _is_demonym(name) and not _is_none(name)}
     talking = {fold(speaker) for speaker in speakers}
     common = frozenset(re.findall(r"\b[a-z]+\b", text))
     kinds = {name: _kind(name, places, text, talking, common) for name, places in found.items()}
@@ -99,8 +100,7 @@ def _kind(name: str, places: list[Name], text: str, talking: Collection[str], co
 
 def _is_none(name: str) -> bool:
     """Whether it is a month cut short, a letter, or words of a line in capitals."""
-    months = {month[:3] for month in CALENDAR}
-    return fold(name).strip(".") in months or len(name) < 2 or (" " in name and name.isupper())
+    return fold(name).strip(".") in _MONTHS or len(name) < 2 or (" " in name and name.isupper())
 
 
 def _is_acronym(name: str) -> bool:

@@ -215,10 +215,11 @@ def _headlines(text: str) -> list[tuple[int, int]]:
     found = []
     at = 0
     for line in text.splitlines(keepends=True):
-        long = [word for word in _WORD.findall(line) if len(word) > 3]
-        capitals = sum(word[0].isupper() for word in long)
-        if len(long) > 4 and capitals / len(long) > 0.8 and not re.search(r"[.!?”\"]\s*$", line):
-            found.append((at, at + len(line)))
+        if not line.rstrip().endswith((".", "!", "?", "”", '"')):
+            long = [word for word in _WORD.findall(line) if len(word) > 3]
+            capitals = sum(word[0].isupper() for word in long)
+            if len(long) > 4 and capitals / len(long) > 0.8:
+                found.append((at, at + len(line)))
         at += len(line)
     return found
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Literal, NamedTuple
 
@@ -614,13 +614,21 @@ class _Article:
         words = [fold(word.group()) for word in islice(re.finditer(r"[\w-]+", self.text[start:end]), 3)]
         if words[:1] != ["the"]:
             return set()
+        first, second = (*words[1:], "", "")[:2]
         found = {
-            self.full[text]
-            for (text, title), first in self.first.items()
-            if first.start < start and _is_office(words[1:], f"{title} {self.roles.get(self.full[text], '')}")
+            person
+            for named, person, known, held in self._offices
+            if (first in held or (first in known and second in held)) and named < start
         }
         inside = {self.full[name.text] for name in self._named(start, end)}
         return set() if found & inside else found
+
+    @cached_property
+    def _offices(self) -> list[tuple[int, str, frozenset[str], frozenset[str]]]:
+        """Where who is first named with an office, its folded words, and those of them that name an office."""
+        told = ((name, self.full[text], title) for (text, title), name in self.first.items())
+        found = ((name.start, full, *_office_words(f"{title} {self.roles.get(full, '')}")) for name, full, title in told)
+        return [each for each in found if each[-1]]
 
     def _gender(self, person: str) -> Gender | None:
         titled = [name for name in self.first.values() if name.title and same_person(name.text, person)]
@@ -645,15 +653,8 @@ class _Article:
         return any(text == name.rsplit(maxsplit=1)[-1] for text, _ in self.first)
 
 
-def _is_office(begins: Sequence[str], role: str) -> bool:
-    """Whether words that follow "the" begin with an office of that role: "minister", or "health minister"."""
-    known, held = _offices(role)
-    first, second = (*begins, "", "")[:2]
-    return first in held or (first in known and second in held)
-
-
 @lru_cache(maxsize=1024)
-def _offices(role: str) -> tuple[frozenset[str], frozenset[str]]:
+def _office_words(role: str) -> tuple[frozenset[str], frozenset[str]]:
     """The words of a role, folded, and those of them that name an office."""
     known = frozenset(fold(word) for word in re.findall(r"[\w-]+", role))
     return known, frozenset(word for word in known if word in TITLES or re.search(_OFFICE, word))

@@ -7,13 +7,14 @@ and clusters of words of like meaning (Miller et al. 2004), hashed into a fixed 
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import repeat
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
+from zlib import crc32
 
 from rag.language.parts import asked
 from rag.language.words import words
@@ -105,17 +106,17 @@ def features(question: str, lexicon: Lexicon, buckets: int) -> tuple[list[int], 
     told = [shape(word) for word in words(asked(question)[0])]
     if len(told) > LONGEST:
         told = told[: LONGEST // 2] + told[-LONGEST // 2 :]
-    groups = {
-        "w": runs(told, 3),
-        "f": runs(frame(told, lexicon.common), 5),
-        "c": _pieces(told),
-        "k": clusters(told, lexicon),
-    }
+    groups = [
+        runs("w", told, 3),
+        runs("f", frame(told, lexicon.common), 5),
+        crc32s("c", _pieces(told)),
+        clusters("k", told, lexicon),
+    ]
     return hashed(groups, buckets)
 
 
-def hashed(groups: Mapping[str, Iterable[str]], buckets: int) -> tuple[list[int], list[float]]:
-    """Groups of features by name as buckets without repeats and their values, positive.
+def hashed(groups: Iterable[Iterable[int]], buckets: int) -> tuple[list[int], list[float]]:
+    """Groups of hashed features as buckets without repeats and their values, positive.
 
     Each group has length 1 before two features that share a bucket are added up.
     """
@@ -126,22 +127,47 @@ def hashed(groups: Mapping[str, Iterable[str]], buckets: int) -> tuple[list[int]
     return list(found), list(found.values())
 
 
-def distinct(groups: Mapping[str, Iterable[str]], buckets: int) -> list[set[int]]:
-    """The buckets of each group of features, as far as it has any."""
-    begun = {name: zlib.crc32(f"{name} ".encode()) for name in groups}
-    found = [{zlib.crc32(each, begun[name]) % buckets for each in map(str.encode, groups[name])} for name in groups]
+def distinct(groups: Iterable[Iterable[int]], buckets: int) -> list[set[int]]:
+    """The buckets of each group of hashed features, as far as it has any."""
+    found = [{feature % buckets for feature in group} for group in groups]
     return [group for group in found if group]
 
 
-def clusters(told: Sequence[str], lexicon: Lexicon) -> Iterator[str]:
-    """The clusters of the words, and each with the nearest common word before it: "which", then a kind of person."""
-    before = "^"
+def crc32s(group: str, features: Iterable[str]) -> Iterator[int]:
+    """The CRC-32 of each feature behind the name of its group."""
+    return map(crc32, map(str.encode, features), repeat(_begun(group)))
+
+
+def runs(group: str, tokens: Sequence[str], longest: int) -> list[int]:
+    """Every run of at most so many tokens, start and end marked, as `crc32s`; a longer one's goes on from a shorter's."""
+    marked = [token.encode() for token in ("^", *tokens, "$")]
+    after = [b" " + token for token in marked]
+    last = list(map(crc32, marked, repeat(_begun(group))))
+    found = list(last)
+    for length in range(1, longest):
+        last = list(map(crc32, after[length:], last))
+        found += last
+    return found
+
+
+def clusters(group: str, told: Sequence[str], lexicon: Lexicon) -> list[int]:
+    """The clusters of the words, and each with the nearest common word before it, as `crc32s`: "which", then a kind of
+    person."""
+    begun = _begun(group)
+    before = crc32(b"^ ", begun)
+    found: list[int] = []
     for word in told:
         for cluster in lexicon.clusters.get(word, ()):
-            yield str(cluster)
-            yield f"{before} {cluster}"
+            number = b"%d" % cluster
+            found += (crc32(number, begun), crc32(number, before))
         if word in lexicon.common:
-            before = word
+            before = crc32(f"{word} ".encode(), begun)
+    return found
+
+
+def _begun(group: str) -> int:
+    """What the CRC-32 of a group's features goes on from."""
+    return crc32(f"{group} ".encode())
 
 
 def shape(word: str) -> str:
@@ -162,13 +188,6 @@ def frame(told: Sequence[str], common: frozenset[str]) -> list[str]:
         else:
             found.append(gap)
     return found
-
-
-def runs(tokens: Sequence[str], longest: int) -> Iterator[str]:
-    """Every run of at most so many tokens, start and end marked."""
-    marked = ["^", *tokens, "$"]
-    for length in range(1, longest + 1):
-        yield from map(" ".join, zip(*(marked[at:] for at in range(length)), strict=False))
 
 
 def _pieces(told: Sequence[str]) -> Iterator[str]:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 
 from rag.language.detect import language_of
 from rag.language.words import words
-from rag.models.kinds import Lexicon, clusters, distinct, frame, hashed, runs, shape, shipped_kinds
+from rag.models.kinds import Lexicon, clusters, crc32s, distinct, frame, hashed, runs, shape, shipped_kinds
 from rag.models.shipped import verified_manifest
 from rag.resources import resource
 
@@ -55,13 +55,14 @@ class OrderClassifier:
 
     def probability(self, sentence: str) -> float:
         """In [0, 1], of the likeliest of its `endings`; from `threshold` on a sentence is taken for an order."""
-        best = max(map(self._logit, endings(sentence)))
+        found = endings(sentence)
+        best = max(map(self._logit, found, _told(found)))
         return 1 / (1 + math.exp(-best))
 
-    def _logit(self, ending: str) -> float:
+    def _logit(self, ending: str, told: list[str]) -> float:
         """The product of the weights and the hashed features, of which making an array would take longer."""
         logit = self._bias
-        for group in distinct(_groups(ending, self._lexicon), len(self._weights)):
+        for group in distinct(_groups(ending, told, self._lexicon), len(self._weights)):
             logit += sum(map(self._weights.__getitem__, group)) * len(group) ** -0.5
         return logit
 
@@ -78,19 +79,26 @@ def endings(sentence: str) -> list[str]:
 
 def features(sentence: str, lexicon: Lexicon, buckets: int) -> tuple[list[int], list[float]]:
     """The hashed features of a sentence, see `rag.models.kinds.hashed`."""
-    return hashed(_groups(sentence, lexicon), buckets)
+    return hashed(_groups(sentence, *_told([sentence]), lexicon), buckets)
 
 
-def _groups(sentence: str, lexicon: Lexicon) -> dict[str, Iterator[str]]:
-    told = [shape(word) for word in words(sentence)]
+def _told(found: list[str]) -> list[list[str]]:
+    """The words of each of a sentence's endings: cut between words, a longer one has those of the next as its last."""
+    told: list[list[str]] = [[]]
+    for ending, shorter in zip(reversed(found), ["", *reversed(found)], strict=False):
+        told.append([shape(word) for word in words(ending[: len(ending) - len(shorter)])] + told[-1])
+    return told[:0:-1]
+
+
+def _groups(sentence: str, told: list[str], lexicon: Lexicon) -> list[Iterable[int]]:
     if len(told) > LONGEST:
         told = told[: LONGEST // 2] + told[-LONGEST // 2 :]
-    return {
-        "w": runs(told, 2),
-        "f": runs(frame(told, lexicon.common), 4),
-        "k": clusters(told, lexicon),
-        "m": _marks(sentence),
-    }
+    return [
+        runs("w", told, 2),
+        runs("f", frame(told, lexicon.common), 4),
+        clusters("k", told, lexicon),
+        crc32s("m", _marks(sentence)),
+    ]
 
 
 def _marks(sentence: str) -> Iterator[str]:
@@ -99,8 +107,8 @@ def _marks(sentence: str) -> Iterator[str]:
     head = sentence.partition(":")[0]
     if head != sentence and len(head.split()) <= 6:
         yield "head"
-    capitals, letters = sum(map(str.isupper, sentence)), sum(map(str.isalpha, sentence))
-    yield "capitals" if capitals > 0.6 * letters else "none"
+    capitals = sum(map(str.isupper, sentence))
+    yield "capitals" if capitals and capitals > 0.6 * sum(map(str.isalpha, sentence)) else "none"
 
 
 @cache
