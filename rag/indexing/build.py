@@ -45,7 +45,7 @@ COMMIT_PASSAGES = 500
 #: has not read for an hour and saved nothing.
 READ_AHEAD = 500
 READ_AHEAD_CHARACTERS = 50_000_000
-#: Passages embedded in one go.
+#: Passages embedded in one go, at most: what waits is embedded whenever nothing else is.
 EMBED_PASSAGES = 256
 #: Seconds after which a thread lets another one work: with 5 ms, which is Python's own, 1, .5 and .1 ms, indexing takes
 #: 1, .96, .97 and .96 of the time.
@@ -296,7 +296,8 @@ def status_of(store: Reader, *, rows: bool = False) -> IndexStatus:
     )
 
 
-_Cut: TypeAlias = tuple[Article, list[Passage], list[Mention]]
+_Cut: TypeAlias = tuple[Article, list[Passage], list[Mention], tuple[int, ...]]
+"""With the `bands` of its text."""
 _Vectors: TypeAlias = "tuple[NDArray[np.float32], list[NDArray[np.float32]]]"
 """Of passages, and of each one's sentences."""
 
@@ -428,7 +429,7 @@ class _Run:
         """Have what waits embedded while what was embedded is written and the next articles are read and cut."""
         waiting, self._waiting = self._waiting, []
         if waiting:
-            passages = [p for _, ps, _ in waiting for p in ps]
+            passages = [p for _, ps, *_ in waiting for p in ps]
             self._flying.append(_Flight(waiting, [self._beside.submit(self._encoded, passages)]))
         self._land(1)
 
@@ -442,10 +443,9 @@ class _Run:
 
     def _write(self, waiting: list[_Cut], vectors: NDArray[np.float32], parts: list[NDArray[np.float32]]) -> None:
         at = 0
-        for article, passages, named in waiting:
+        for article, passages, named, keys in waiting:
             self._forget(article.id)
             self._keep_version(article)
-            keys = bands(article.text)
             others = [self.writer.store.article(id_) for id_ in self.writer.store.alike(keys) if id_ != article.id]
             like = likeness(article, filter(None, others))
             repeats = like.id if like and not like.differences else None
@@ -507,8 +507,9 @@ class _Run:
             self._take_long(article)
             return
         article, sentences = annotate(article)
-        self._waiting.append((article, self._split(article, sentences), self._mentions(article, sentences)))
-        if sum(len(passages) for _, passages, _ in self._waiting) >= EMBED_PASSAGES:
+        self._waiting.append(self._cut(article, sentences, self._split(article, sentences)))
+        idle = all(piece.done() for flight in self._flying for piece in flight.pieces)
+        if idle or sum(len(passages) for _, passages, *_ in self._waiting) >= EMBED_PASSAGES:
             self._launch()
 
     def _take_long(self, article: Article) -> None:
@@ -529,7 +530,7 @@ class _Run:
             passages += cut
         meta = whole.meta
         passages = [replace(passage, article=meta) for passage in passages]
-        self._flying.append(_Flight([(whole, passages, self._mentions(whole, sentences))], pieces))
+        self._flying.append(_Flight([self._cut(whole, sentences, passages)], pieces))
         self._land(1)
 
     def _split(self, article: Article, sentences: Sequence[Sentence]) -> list[Passage]:
@@ -541,9 +542,10 @@ class _Run:
             sentences=sentences,
         )
 
-    def _mentions(self, article: Article, sentences: Sequence[Sentence]) -> list[Mention]:
+    def _cut(self, article: Article, sentences: Sequence[Sentence], passages: list[Passage]) -> _Cut:
         speakers = {sentence.speaker for sentence in sentences if sentence.speaker}
-        return mentions(article.text, speakers) if article.meta.english else []
+        named = mentions(article.text, speakers) if article.meta.english else []
+        return article, passages, named, bands(article.text)
 
     def _forget(self, id_: str) -> None:
         """The first of those that repeated this article takes its place as the one kept."""
@@ -554,7 +556,7 @@ class _Run:
     def _article(self, id_: str) -> Article | None:
         """A known article, also one that waits to be written."""
         flying = chain.from_iterable(flight.articles for flight in self._flying)
-        waiting = next((article for article, _, _ in chain(self._waiting, flying) if article.id == id_), None)
+        waiting = next((article for article, *_ in chain(self._waiting, flying) if article.id == id_), None)
         return waiting or self.writer.store.article(id_)
 
     def finish(self) -> None:
