@@ -626,8 +626,10 @@ class _Article:
     @cached_property
     def _offices(self) -> list[tuple[int, str, frozenset[str], frozenset[str]]]:
         """Where who is first named with an office, its folded words, and those of them that name an office."""
-        told = ((name, self.full[text], title) for (text, title), name in self.first.items())
-        found = ((name.start, full, *_office_words(f"{title} {self.roles.get(full, '')}")) for name, full, title in told)
+        found = []
+        for (text, title), name in self.first.items():
+            person = self.full[text]
+            found.append((name.start, person, *_office_words(f"{title} {self.roles.get(person, '')}")))
         return [each for each in found if each[-1]]
 
     def _gender(self, person: str) -> Gender | None:

@@ -170,7 +170,8 @@ class SentenceTransformerEmbedder:
         encoded = self._tokenizer(
             prompt + text, truncation=True, max_length=self.max_tokens, return_offsets_mapping=True, verbose=False
         )
-        means = stretch_means(encoded["offset_mapping"], tokens[: len(encoded["input_ids"])], spans, len(prompt))
+        starts, ends = np.array(encoded["offset_mapping"], np.int64).reshape(-1, 2).T - len(prompt)
+        means = stretch_means(starts, ends, tokens[: len(starts)], spans)
         read = means.any(axis=1)
         features = {"sentence_embedding": torch.from_numpy(means[read])}
         with torch.no_grad():

@@ -139,7 +139,7 @@ def crc32s(group: str, features: Iterable[str]) -> Iterator[int]:
 
 
 def runs(group: str, tokens: Sequence[str], longest: int) -> list[int]:
-    """Every run of at most so many tokens, start and end marked, as `crc32s`; a longer one's goes on from a shorter's."""
+    """Every run of at most so many tokens, start and end marked, as `crc32s`; a longer one's goes on from a shorter."""
     marked = [token.encode() for token in ("^", *tokens, "$")]
     after = [b" " + token for token in marked]
     last = list(map(crc32, marked, repeat(_begun(group))))

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from rag.models.machine import cores, processor
+from rag.models.tokens import WordTokenizer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,7 +61,6 @@ class OnnxEmbedder:
 
     def __init__(self, folder: Path) -> None:
         import onnxruntime
-        from tokenizers import Tokenizer
 
         kept = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         for file, sha256 in kept["files"].items():
@@ -83,11 +83,7 @@ class OnnxEmbedder:
             self._head = onnxruntime.InferenceSession(
                 str(folder / "head.onnx"), options, providers=["CPUExecutionProvider"]
             )
-        self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.no_padding()
-        self._counting: Any = Tokenizer.from_str(self._tokenizer.to_str())
-        self._counting.no_truncation()
-        self._tokenizer.enable_truncation(self.max_tokens)
+        self._tokenizer = WordTokenizer(folder / "tokenizer.json", self.max_tokens)
         self._unknown: int | None = kept["unknown"]
         self._workers = ThreadPoolExecutor(cores(), thread_name_prefix="encode")
 
@@ -103,7 +99,7 @@ class OnnxEmbedder:
         rows = np.empty((len(texts), self.dimension), dtype=np.float32)
 
         def read(text: str) -> Vectors:
-            ids = np.array([self._tokenizer.encode(prompt + text).ids], dtype=np.int64)
+            ids = self._tokenizer.read(prompt + text).ids
             return unit(self._session.run(["sentence"], {"input_ids": ids})[0])
 
         for n, row in enumerate(self._each(read, texts)):
@@ -121,10 +117,10 @@ class OnnxEmbedder:
         parts: list[Vectors] = []
 
         def read(text: str, places: Sequence[tuple[int, int]]) -> tuple[Vectors, Vectors]:
-            encoded = self._tokenizer.encode(prompt + text)
-            ids = np.array([encoded.ids], dtype=np.int64)
-            tokens, sentence = self._session.run(["tokens", "sentence"], {"input_ids": ids})
-            return unit(sentence), self._finished(stretch_means(encoded.offsets, tokens[0], places, len(prompt)))
+            read = self._tokenizer.read(prompt + text)
+            tokens, sentence = self._session.run(["tokens", "sentence"], {"input_ids": read.ids})
+            means = stretch_means(read.starts - len(prompt), read.ends - len(prompt), tokens[0], places)
+            return unit(sentence), self._finished(means)
 
         for n, (row, found) in enumerate(self._each(read, texts, spans)):
             rows[n] = row
@@ -133,8 +129,7 @@ class OnnxEmbedder:
 
     def count_tokens(self, text: str) -> int:
         """See `Embedder.count_tokens`."""
-        ids = self._counting.encode(text, add_special_tokens=False).ids
-        return counted(ids, self._unknown, text)
+        return counted(self._tokenizer.ids(text), self._unknown, text)
 
     def _each(self, read: Callable[..., Any], *given: Sequence[Any]) -> Iterator[Any]:
         """What a function makes of each text, in order. One alone is read in the caller's own thread."""
@@ -160,26 +155,22 @@ def unit(rows: Vectors) -> Vectors:
 
 
 def stretch_means(
-    offsets: Sequence[tuple[int, int]], tokens: Vectors, spans: Sequence[tuple[int, int]], shift: int
+    starts: NDArray[np.int64], ends: NDArray[np.int64], tokens: Vectors, spans: Sequence[tuple[int, int]]
 ) -> Vectors:
     """The mean of the vectors of the tokens that lie wholly in each span; zeros where none does.
 
     Args:
-        offsets: of the tokens in the text read, (0, 0) for special ones, shape (n, 2).
+        starts, ends: of the tokens in the text that the spans are of, ascending but for special ones, which are empty,
+            shape (n,).
         tokens: shape (n, width).
-        spans: offsets in the text without its prompt.
-        shift: length of the prompt.
     """
-    places = np.asarray(offsets, dtype=np.int64).reshape(-1, 2)
-    real = places[:, 0] < places[:, 1]
-    starts, ends = (places[real] - shift).T
-    firsts = np.searchsorted(starts, [start for start, _ in spans])
-    lasts = np.searchsorted(ends, [end for _, end in spans], side="right")
-    read = tokens[real]
+    real = np.flatnonzero(starts < ends)
+    firsts = np.searchsorted(starts[real], [start for start, _ in spans])
+    lasts = np.searchsorted(ends[real], [end for _, end in spans], side="right")
     means = np.zeros((len(spans), tokens.shape[1]), dtype=np.float32)
     for mean, first, last in zip(means, firsts, lasts, strict=True):
         if last > first:
-            read[first:last].mean(axis=0, out=mean)
+            tokens[real[first:last]].mean(axis=0, out=mean)
     return means
 
 

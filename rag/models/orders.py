@@ -79,7 +79,7 @@ def endings(sentence: str) -> list[str]:
 
 def features(sentence: str, lexicon: Lexicon, buckets: int) -> tuple[list[int], list[float]]:
     """The hashed features of a sentence, see `rag.models.kinds.hashed`."""
-    return hashed(_groups(sentence, *_told([sentence]), lexicon), buckets)
+    return hashed(_groups(sentence, _told([sentence])[0], lexicon), buckets)
 
 
 def _told(found: list[str]) -> list[list[str]]:
