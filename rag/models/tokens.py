@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 #: What is looked up: a special token, a mark of ASCII, a word. What else is a space or a mark stays with its word.
 _WORD = re.compile(r"\[[A-Z]+\]|[!-/:-@\[-`{-~]|[^ \n!-/:-@\[-`{-~]+")
-#: Words remembered.
-WORDS = 1 << 16
+#: Words remembered, the last used; each takes some 400 bytes.
+WORDS = 1 << 15
 
 
 class Tokens(NamedTuple):
@@ -53,7 +53,8 @@ class WordTokenizer:
         max_tokens: what `read` gives at most, special tokens included; the rest of a text is cut off.
 
     Raises:
-        OSError, ValueError, KeyError: it is no such file.
+        OSError: there is no such file.
+        Exception: it is no tokenizer.
     """
 
     def __init__(self, file: Path, max_tokens: int) -> None:
@@ -67,8 +68,14 @@ class WordTokenizer:
         first, last = special.special_tokens_mask.index(0), special.special_tokens_mask[::-1].index(0)
         self._before, self._after = special.ids[:first], special.ids[len(special.ids) - last :]
         self._most = max_tokens - first - last
-        self._pattern = _WORD if _parts_words(json.loads(kept)) else re.compile(r"(?s).+")
-        self._word = lru_cache(maxsize=WORDS)(self._encoded) if self._pattern is _WORD else self._encoded
+        apart = _parts_words(json.loads(kept))
+        self._pattern = _WORD if apart else re.compile(r"(?s).+")
+        self._word = lru_cache(maxsize=WORDS if apart else 0)(self._encoded)
+
+    @property
+    def remembered(self) -> int:
+        """How many words' tokens are, up to `WORDS`."""
+        return self._word.cache_info().currsize
 
     def read(self, text: str) -> Tokens:
         """The tokens of a text, special ones included."""
