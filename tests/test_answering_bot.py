@@ -154,6 +154,12 @@ def test_a_claim_is_cited_by_what_supports_it_whatever_number_the_model_wrote(bo
     assert "[7]" not in answer.text or any(c.number == 7 for c in answer.claims[0].citations)
 
 
+def test_what_two_articles_say_stands_before_what_one_says(bot: Bot) -> None:
+    """The likeliest sentence alone has somebody received "for talks"."""
+    answer = bot.ask("Who mediated the talks?")
+    assert [c.quote for c in answer.short] == ["Türkiye and Qatar"]
+
+
 def test_the_models_abstention_is_kept(bot: Bot) -> None:
     talking, _ = speaking(bot, "The articles do not say.")
     answer = talking.ask("What is the name of the cook of the delegation?")

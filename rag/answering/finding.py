@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 from rag.answering.accounts import accounts_of
 from rag.answering.fitting import Row, asked_in_tables, eligible, fitting_rows, names_given, opposing
 from rag.answering.versions import values_of
+from rag.language.aliases import same_word
 from rag.language.measures import fitting
 from rag.language.spans import before_verb, whole_span
 from rag.language.values import days, numbers
-from rag.language.words import content_stems, stem, words
+from rag.language.words import STOP_WORDS, content_stems, stem, words
 from rag.resources import from_manifest
 from rag.types import COMPARABLE, OPEN_KINDS, Candidate, Citation, Finding, Hit, Query, Reading
 
@@ -153,6 +154,8 @@ def find(
     ranked.sort(key=lambda c: (-c.probability, -c.alone if against else 0, c.citation.number, c.citation.start))
     if query.order and not against:
         ranked = in_time(ranked, query.order)
+    elif not (against or query.speech or query.kind in OPEN_KINDS):
+        ranked = by_agreement(ranked)
     values = values_of(query, ranked)
     if judge and not values and not against:
         values = accounts_of(query, ranked, hits, judge)
@@ -217,6 +220,35 @@ def in_time(ranked: Sequence[Candidate], order: str) -> list[Candidate]:
     found = [*dated, *(c for c in near if not _day_of(c)), *(c for c in ranked if c not in near)]
     # The others are no rivals but accounts of other times: one of them answers as surely as the likeliest taken alone.
     return [replace(found[0], probability=max(c.alone for c in near)), *found[1:]]
+
+
+def by_agreement(ranked: Sequence[Candidate]) -> list[Candidate]:
+    """The answer first that several articles together make likeliest, each counted once; then the others.
+
+    Only sentences comparable with the likeliest count. What is put first answers as surely as that one does.
+    """
+    groups: list[tuple[frozenset[str], list[Candidate]]] = []
+    for candidate in ranked:
+        if candidate.span is None or candidate.probability < COMPARABLE * ranked[0].probability:
+            continue
+        answer = frozenset(words(candidate.span.quote)) - STOP_WORDS
+        group = next((same for known, same in groups if _one_answer(known, answer)), None)
+        if group is None:
+            groups.append((answer, [candidate]))
+        elif all(c.citation.article.id != candidate.citation.article.id for c in group):
+            group.append(candidate)
+    first = max((same for _, same in groups), key=_together, default=[])
+    if len(first) < 2 or _together(first) <= ranked[0].probability:
+        return list(ranked)
+    return [replace(first[0], probability=ranked[0].probability), *(c for c in ranked if c is not first[0])]
+
+
+def _together(same: Sequence[Candidate]) -> float:
+    return sum(candidate.probability for candidate in same)
+
+
+def _one_answer(one: frozenset[str], other: frozenset[str]) -> bool:
+    return bool(one) and len(one) == len(other) and all(any(same_word(a, b) for b in other) for a in one)
 
 
 def _day_of(candidate: Candidate) -> date | None:
