@@ -20,8 +20,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: What is looked up: a special token, a mark of ASCII, a word. What else is a space or a mark stays with its word.
-_WORD = re.compile(r"\[[A-Z]+\]|[!-/:-@\[-`{-~]|[^ \n!-/:-@\[-`{-~]+")
+#: What is looked up, beside special tokens: a mark of ASCII, a word. What else is a space or mark stays with its word.
+_WORD = r"[!-/:-@\[-`{-~]|[^ \n!-/:-@\[-`{-~]+"
 #: Words remembered, the last used; each takes some 400 bytes.
 WORDS = 1 << 15
 
@@ -60,16 +60,18 @@ class WordTokenizer:
     def __init__(self, file: Path, max_tokens: int) -> None:
         from tokenizers import Tokenizer
 
-        kept = file.read_text(encoding="utf-8")
-        self._tokenizer: Any = Tokenizer.from_str(kept)
+        text = file.read_text(encoding="utf-8")
+        self._tokenizer: Any = Tokenizer.from_str(text)
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         special = self._tokenizer.encode("a")
         first, last = special.special_tokens_mask.index(0), special.special_tokens_mask[::-1].index(0)
         self._before, self._after = special.ids[:first], special.ids[len(special.ids) - last :]
         self._most = max_tokens - first - last
-        apart = _parts_words(json.loads(kept))
-        self._pattern = _WORD if apart else re.compile(r"(?s).+")
+        kept = json.loads(text)
+        apart = _parts_words(kept)
+        named = [re.escape(added["content"]) for added in kept.get("added_tokens") or ()]
+        self._pattern = re.compile("|".join([*named, _WORD]) if apart else r"(?s).+")
         self._word = lru_cache(maxsize=WORDS if apart else 0)(self._encoded)
 
     @property
