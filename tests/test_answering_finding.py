@@ -6,13 +6,11 @@ from rag.answering.finding import by_agreement
 from rag.types import Article, Candidate, Citation, Hit, Passage, Sentence
 
 
-def candidate(article: str, text: str, answer: str, probability: float, alone: float | None = None) -> Candidate:
+def candidate(article: str, text: str, answer: str, probability: float) -> Candidate:
     meta = Article(article, "Talks", text, source="Wire").meta
     hit = Hit(Passage(meta, text, 0, len(text), (Sentence(0, len(text)),)), 1.0, 1)
     at = text.index(answer)
-    return Candidate(
-        Citation(hit, 0, len(text)), probability, Citation(hit, at, at + len(answer)), alone or probability
-    )
+    return Candidate(Citation(hit, 0, len(text)), probability, Citation(hit, at, at + len(answer)))
 
 
 def spans(ranked: list[Candidate]) -> list[str]:

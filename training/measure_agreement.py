@@ -16,13 +16,11 @@ from unittest.mock import patch
 
 from rag.answering.finding import find
 from rag.evaluation.compare import mcnemar
+from rag.evaluation.tokens import tokens
 from rag.language.parts import bare
-from rag.language.words import words
 from rag.models.kinds import shipped_kinds
 from rag.types import OPEN_KINDS, Finding, Query
 from training.probability_data import CHECKS, SETS, Found, load
-
-ARTICLES = frozenset(("a", "an", "the"))
 
 
 def factoids(found: Iterator[Found]) -> Iterator[tuple[Found, Query]]:
@@ -38,12 +36,9 @@ def is_right(finding: Finding, answers: tuple[str, ...]) -> bool:
     """Whether the words that answer first are, or are in, an accepted answer."""
     if not finding.ranked or finding.ranked[0].span is None:
         return False
-    mine = _bare(finding.ranked[0].span.quote)
-    return bool(mine) and any(_bare(answer) <= mine or mine <= _bare(answer) for answer in answers)
-
-
-def _bare(text: str) -> frozenset[str]:
-    return frozenset(words(text)) - ARTICLES
+    mine = set(tokens(finding.ranked[0].span.quote))
+    accepted = [set(tokens(answer)) for answer in answers]
+    return bool(mine) and any(answer <= mine or mine <= answer for answer in accepted)
 
 
 def main() -> None:

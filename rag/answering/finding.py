@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rag.answering.accounts import accounts_of
 from rag.answering.fitting import Row, asked_in_tables, eligible, fitting_rows, names_given, opposing
 from rag.answering.versions import values_of
-from rag.language.aliases import same_word
+from rag.language.aliases import in_text
 from rag.language.measures import fitting
 from rag.language.spans import before_verb, whole_span
 from rag.language.values import days, numbers
@@ -248,7 +248,7 @@ def _together(same: Sequence[Candidate]) -> float:
 
 
 def _one_answer(one: frozenset[str], other: frozenset[str]) -> bool:
-    return bool(one) and len(one) == len(other) and all(any(same_word(a, b) for b in other) for a in one)
+    return bool(one) and len(one) == len(other) and all(in_text(word, other) for word in one)
 
 
 def _day_of(candidate: Candidate) -> date | None:

@@ -117,9 +117,9 @@ class OnnxEmbedder:
         parts: list[Vectors] = []
 
         def read(text: str, places: Sequence[tuple[int, int]]) -> tuple[Vectors, Vectors]:
-            read = self._tokenizer.read(prompt + text)
-            tokens, sentence = self._session.run(["tokens", "sentence"], {"input_ids": read.ids})
-            means = stretch_means(read.starts - len(prompt), read.ends - len(prompt), tokens[0], places)
+            told = self._tokenizer.read(prompt + text)
+            tokens, sentence = self._session.run(["tokens", "sentence"], {"input_ids": told.ids})
+            means = stretch_means(told.starts - len(prompt), told.ends - len(prompt), tokens[0], places)
             return unit(sentence), self._finished(means)
 
         for n, (row, found) in enumerate(self._each(read, texts, spans)):

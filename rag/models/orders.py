@@ -107,8 +107,8 @@ def _marks(sentence: str) -> Iterator[str]:
     head = sentence.partition(":")[0]
     if head != sentence and len(head.split()) <= 6:
         yield "head"
-    capitals = sum(map(str.isupper, sentence))
-    yield "capitals" if capitals and capitals > 0.6 * sum(map(str.isalpha, sentence)) else "none"
+    capitals, letters = sum(map(str.isupper, sentence)), sum(map(str.isalpha, sentence))
+    yield "capitals" if capitals > 0.6 * letters else "none"
 
 
 @cache

@@ -6,7 +6,6 @@ wherever it stands, and looking them up takes a third of the time that finding t
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -60,17 +59,15 @@ class WordTokenizer:
     def __init__(self, file: Path, max_tokens: int) -> None:
         from tokenizers import Tokenizer
 
-        text = file.read_text(encoding="utf-8")
-        self._tokenizer: Any = Tokenizer.from_str(text)
+        self._tokenizer: Any = Tokenizer.from_str(file.read_text(encoding="utf-8"))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         special = self._tokenizer.encode("a")
         first, last = special.special_tokens_mask.index(0), special.special_tokens_mask[::-1].index(0)
         self._before, self._after = special.ids[:first], special.ids[len(special.ids) - last :]
         self._most = max_tokens - first - last
-        kept = json.loads(text)
-        apart = _parts_words(kept)
-        named = [re.escape(added["content"]) for added in kept.get("added_tokens") or ()]
+        apart = _parts_words(self._tokenizer)
+        named = [re.escape(added.content) for added in self._tokenizer.get_added_tokens_decoder().values()]
         self._pattern = re.compile("|".join([*named, _WORD]) if apart else r"(?s).+")
         self._word = lru_cache(maxsize=WORDS if apart else 0)(self._encoded)
 
@@ -100,7 +97,12 @@ class WordTokenizer:
         return _Word(encoded.ids, *zip(*encoded.offsets, strict=True)) if encoded.ids else _Word((), (), ())
 
 
-def _parts_words(tokenizer: dict[str, Any]) -> bool:
+def _parts_words(tokenizer: Any) -> bool:
     """Whether a word's tokens are the same wherever it stands."""
-    types = [(tokenizer.get(part) or {}).get("type") for part in ("normalizer", "pre_tokenizer", "model")]
-    return types[0] in (None, "BertNormalizer") and types[1:] == ["BertPreTokenizer", "WordPiece"]
+    from tokenizers import models, normalizers, pre_tokenizers
+
+    return (
+        isinstance(tokenizer.normalizer, normalizers.BertNormalizer | None)
+        and isinstance(tokenizer.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
+        and isinstance(tokenizer.model, models.WordPiece)
+    )
