@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from making import passage
 
@@ -56,6 +56,7 @@ TEXT = st.one_of(st.text(min_size=1), st.text(alphabet="ab .\n,!é中🙂\u200b"
 
 @settings(deadline=None, max_examples=200)
 @given(text=TEXT, overlap=st.sampled_from([0, 4, 8]))
+@example(text="000000002<0/\u013f/\u0606\u1400\x1b\u082e", overlap=0)  # of no token where it is cut
 def test_offsets_are_exact_and_nothing_is_left_out(embedder: Any, text: str, overlap: int) -> None:
     passages = split(Article("a", "T", text), embedder.count_tokens, tokens=16, overlap=overlap)
     covered: set[int] = set()

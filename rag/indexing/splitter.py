@@ -97,7 +97,8 @@ def _pieces(text: str, sentence: Sentence, count: Callable[[str], int], tokens: 
         keep_separator="end",
         chunk_size=tokens,
         chunk_overlap=0,
-        length_function=count,
+        # What has no token, a control character say, would be repeated as an overlap of length 0.
+        length_function=lambda part: max(count(part), bool(part)),
     ).split_text(whole)
     pieces, at = [], sentence.start
     for body in cut_up:
