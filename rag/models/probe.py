@@ -38,8 +38,8 @@ LIMIT = 300.0
 _MEANT, _TURNS = 0.3, 3
 #: Tokens read and written for a usual answer: what is weighed where one way reads faster and another writes faster.
 USUAL = (300, 60)
-#: Tokens written to measure how fast.
-_WRITTEN = 8
+#: Tokens read and written to measure how fast.
+_SHORT, _WRITTEN = 32, 8
 
 _Way = TypeVar("_Way")
 
@@ -157,33 +157,35 @@ def measure(generator: LlamaGenerator, threads: int = 0) -> Probe:
     words = generator.tokenize_text("The council said on Monday that the bridge would stay shut until spring. ")
     busy = _busy()
     # A first reading warms up, a second tells how much can be read in the time.
-    _read(generator, list(islice(cycle(words), 16)), 0)
-    rough = 16 / _read(generator, list(islice(cycle(words), 16)), 1).wall
-    tokens = list(islice(cycle(words), max(32, min(256, int(rough * _MEANT)))))
+    _read(generator, list(islice(cycle(words), _SHORT)), 0)
+    rough = _SHORT / _read(generator, list(islice(cycle(words), _SHORT)), 1).wall
+    tokens = list(islice(cycle(words), max(_SHORT, min(USUAL[0], int(rough * _MEANT)))))
     usual, small, large = threads or cores(), 128, 512
-    ways = [(usual, small)]
-    # The small batch ends sooner when somebody stops it; both are the same where the text is no longer.
-    ways += [(usual, large)] if len(tokens) > small else []
-    ways += [(usual // 2, small)] if not threads and usual > 1 else []
-    reads: dict[tuple[int, int], list[_Took]] = {}
+    reads: dict[int, list[_Took]] = {}
     writes: dict[int, list[_Took]] = {}
     for turn in range(_TURNS):
-        for count, batch in ways:
-            generator.set_speed(threads=count, read_threads=count, batch=batch)
-            reads.setdefault((count, batch), []).append(_read(generator, tokens, turn))
-            if batch == small:
-                writes.setdefault(count, []).append(_timed(lambda: generator.write_blindly(_WRITTEN)))
-    read_threads, batch = _winner(reads)
-    write_threads = _winner(writes)
-    reading, writing = min(reads[read_threads, batch]), min(writes[write_threads])
+        for count in [usual] if threads or usual == 1 else [usual, usual // 2]:
+            generator.set_speed(threads=count, read_threads=count, batch=small)
+            reads.setdefault(count, []).append(_read(generator, tokens, turn))
+            writes.setdefault(count, []).append(_timed(lambda: generator.write_blindly(_WRITTEN)))
+    read_threads, write_threads = _winner(reads), _winner(writes)
+    # Short texts are read more slowly than a prompt is, so the rate is that of a usual prompt.
+    prompt = list(islice(cycle(words), USUAL[0]))
+    batches: dict[int, list[_Took]] = {}
+    # The small batch ends sooner when somebody stops it.
+    for batch in (small, large):
+        generator.set_speed(threads=write_threads, read_threads=read_threads, batch=batch)
+        batches[batch] = [_read(generator, prompt, 0)]
+    batch = _winner(batches)
+    reading, writing = min(batches[batch]), min(writes[write_threads])
     return Probe(
         extra_buffers=generator.extra_buffers,
         threads=write_threads,
         read_threads=read_threads,
         batch=batch,
-        read_rate=len(tokens) / reading.wall,
+        read_rate=len(prompt) / reading.wall,
         write_rate=_WRITTEN / writing.wall,
-        work=USUAL[0] * reading.work / len(tokens) + USUAL[1] * writing.work / _WRITTEN,
+        work=reading.work + USUAL[1] * writing.work / _WRITTEN,
         busy=busy,
         detail="",
     )
