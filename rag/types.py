@@ -150,7 +150,8 @@ class Query:
     """A question and its filters, checked; what flows through search and answering.
 
     Attributes:
-        text: the question as it is searched, complete in itself.
+        text: the question as it is searched, complete in itself; times and outlets that became filters are not in it.
+        whole: the question as a language model is asked it, those included; "" where it is `text`.
         k: passages wanted (1 and up).
         sources: only articles of these sources; empty for all.
         since, until: only articles published in this span, ends included; None for no bound.
@@ -186,6 +187,7 @@ class Query:
     speaker: str = ""
     parts: tuple[Query, ...] = ()
     understood: tuple[str, ...] = ()
+    whole: str = ""
 
     MOST_CHARACTERS: ClassVar[int] = 8000
 

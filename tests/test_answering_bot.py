@@ -29,17 +29,23 @@ class Scripted:
     context_tokens = 4096
     read_rate = 100.0
     write_rate = 10.0
+    taught = True
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, *, sure: float = 1.0, else_: str = "") -> None:
+        self.text, self.sure, self.otherwise = text, sure, else_
         self.prompts: list[Sequence[Message]] = []
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         return sum(len(m["content"].split()) for m in messages)
 
-    def stream(self, messages: Sequence[Message], *, stop: Event | None = None, **_: Any) -> Iterator[str]:
+    def likelihood(self, messages: Sequence[Message], text: str) -> float:
+        return self.sure
+
+    def stream(
+        self, messages: Sequence[Message], *, stop: Event | None = None, grammar: str | None = None, **_: Any
+    ) -> Iterator[str]:
         self.prompts.append(messages)
-        for word in self.text.split(" "):
+        for word in (self.otherwise if grammar else self.text).split(" "):
             if stop is not None and stop.is_set():
                 return
             yield word + " "
@@ -146,6 +152,20 @@ def test_evidence_comes_first_then_words_then_the_judged_answer(bot: Bot) -> Non
     assert "Sample Desk A, 20 October 2025" in scripted.prompts[0][1]["content"]
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Where was the ceasefire of October 2025 signed?",
+        "Where was the ceasefire signed last week according to Sample Desk A?",
+        "Did the talks last three days?",
+    ],
+)
+def test_a_model_is_asked_the_whole_question(bot: Bot, question: str) -> None:
+    writing, scripted = speaking(bot, "The ceasefire was signed in Doha.")
+    writing.ask(question)
+    assert f"Question: {question}\n" in scripted.prompts[0][-1]["content"]
+
+
 def test_a_claim_is_cited_by_what_supports_it_whatever_number_the_model_wrote(bot: Bot) -> None:
     talking, _ = speaking(bot, "Turkey and Qatar mediated. [7]")
     answer = talking.ask("Who mediated?")
@@ -164,6 +184,27 @@ def test_the_models_abstention_is_kept(bot: Bot) -> None:
     talking, _ = speaking(bot, "The articles do not say.")
     answer = talking.ask("What is the name of the cook of the delegation?")
     assert answer.abstained
+
+
+@pytest.mark.parametrize(
+    ("question", "sure", "kind"),
+    [
+        ("Where was the ceasefire signed?", 0.999, "abstention"),
+        ("Where was the ceasefire signed?", 0.6, "model"),
+        ("Why was the ceasefire signed in Doha?", 0.6, "abstention"),
+        ("Why was the ceasefire signed in Doha?", 0.4, "model"),
+    ],
+)
+def test_a_model_says_nothing_where_that_is_likelier_than_an_answer(
+    bot: Bot, question: str, sure: float, kind: str
+) -> None:
+    scripted = Scripted("The articles do not say.", sure=sure, else_="The ceasefire was signed in Doha.")
+    writing = Bot(bot.retriever, scripted, reader=bot.reader, judge=bot.judge)
+    pieces = list(writing.stream(question))
+    assert isinstance(pieces[-1], Answer)
+    assert pieces[-1].kind == kind
+    told = "".join(piece for piece in pieces if isinstance(piece, str))
+    assert told.strip() == (scripted.text if kind == "abstention" else scripted.otherwise)
 
 
 def test_a_model_that_fails_leaves_extracts_and_a_word_about_it(bot: Bot) -> None:

@@ -276,6 +276,7 @@ class Falls:
     name = "falls"
     context_tokens = 4096
     read_rate = 100.0
+    taught = False
     broken = True
 
     def count_tokens(self, messages: Sequence[Message]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.language.parts import asked, bare, parts
+from rag.language.parts import asked, bare, is_polar, parts
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,23 @@ def test_two_thousand_characters_of_background_do_not_hide_the_question() -> Non
         ("The mayor of Lund was elected.", "The mayor of Lund was elected."),
         ("Give me the gist of the report.", "Give me the gist of the report."),
         ("Orvik", "Orvik"),
+        ("Orvik in May and in June: what changed?", "Orvik in May and in June: what changed?"),
     ],
 )
 def test_what_is_asked_becomes_a_plain_question(question: str, expected: str) -> None:
     assert bare(question) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "polar"),
+    [
+        ("Were the empty shelves in the photo from this year?", True),
+        ("Does the feast last three days everywhere?", True),
+        ("Can you name the mediators?", False),
+        ("Did Oslo or Rome win?", False),
+        ("Who won?", False),
+        ("Is it?", False),
+    ],
+)
+def test_a_question_for_yes_or_no_is_told_by_its_form(question: str, polar: bool) -> None:
+    assert is_polar(question) == polar

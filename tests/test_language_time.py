@@ -142,6 +142,8 @@ def test_what_may_name_a_thing_is_not_explicit(question: str, understood: str | 
         "What happened two days after the vote?",
         "How many second chances were given?",
         "How long did the strike last?",
+        "Did the talks last three days?",
+        "Does the feast last 2 weeks everywhere?",
         "Who ended up in 3rd place?",
         "Who mediated the ceasefire?",
         "",

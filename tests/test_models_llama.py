@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from tiny_gguf import CONTEXT, DIM, HEADS, HIDDEN, LAYERS, VOCAB, weights, write_tiny_gguf
 
+from rag.answering.writing import otherwise
 from rag.errors import InputError, ModelBroken, ModelCrashed, ModelError, ModelMissing
 from rag.models.catalogue import embedded_path
 from rag.models.generator import Message
-from rag.models.llama import LlamaGenerator, check_gguf, requantise
+from rag.models.llama import LlamaGenerator, _GrammarChooser, check_gguf, requantise
 from rag.models.machine import cores
 from rag.models.probe import Probe, _better, _key, _Took, _winner, probe
 
@@ -104,6 +105,23 @@ def test_the_grammar_binds(tiny: LlamaGenerator) -> None:
     assert free != "OK7"
     constrained = "".join(tiny.stream(ASK, grammar='root ::= ("ab" | "cd"){3} "."\n'))
     assert re.fullmatch(r"(ab|cd){3}\.", constrained)
+
+
+@pytest.mark.parametrize(
+    ("text", "admitted"),
+    [("The arts", True), ("There", True), ("Four", True), ("The art", True), ("The article", False)],
+)
+def test_a_grammar_of_all_that_begins_otherwise(tiny: LlamaGenerator, text: str, admitted: bool) -> None:
+    chooser = _GrammarChooser(tiny._lib, tiny._vocab, otherwise("The artic"))
+    told = []
+    for token in tiny.tokenize_text(text):
+        scores = np.full(len(VOCAB), -1e9, dtype=np.single)
+        scores[token] = 0.0
+        told.append(chooser(scores) == token)
+        if not told[-1]:
+            break
+    chooser.close()
+    assert all(told) == admitted
 
 
 @pytest.mark.parametrize("grammar", ["root ::= [", "", 'the_root ::= "a"'])

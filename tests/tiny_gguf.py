@@ -47,16 +47,41 @@ def weights(seed: int = 0) -> dict[str, np.ndarray]:
 
 def write_tiny_gguf(path: Path, *, template: bool = True, seed: int = 0) -> None:
     """Write the model; the same seed gives the same weights as `weights(seed)`."""
-    writer = gguf.GGUFWriter(str(path), "llama")
+    writer = _begun(path, "llama", HEADS, template)
+    writer.add_rope_dimension_count(DIM // HEADS)
+    for name, value in weights(seed).items():
+        # llama.cpp rotates neighbouring pairs, transformers rotates halves: rows of Q and K are interleaved.
+        if ".attn_q." in name or ".attn_k." in name:
+            value = value.reshape(HEADS, 2, DIM // HEADS // 2, DIM).swapaxes(1, 2).reshape(DIM, DIM)
+        writer.add_tensor(name, np.ascontiguousarray(value))
+    _finish(writer)
+
+
+def write_tiny_qwen2(path: Path, seed: int = 0) -> None:
+    """Write a random two-layer Qwen2, which shares keys between heads and has biases."""
+    writer = _begun(path, "qwen2", HEADS // 2, template=True)
+    rng = np.random.default_rng(seed)
+    for name, value in weights(seed).items():
+        shared = ".attn_k." in name or ".attn_v." in name
+        value = value[: DIM // 2] if shared else value
+        writer.add_tensor(name, np.ascontiguousarray(value))
+        if ".attn_q." in name or shared:
+            bias = (rng.standard_normal(len(value)) * 0.1).astype(np.float32)
+            writer.add_tensor(name.replace("weight", "bias"), bias)
+    _finish(writer)
+
+
+def _begun(path: Path, architecture: str, kv_heads: int, template: bool) -> gguf.GGUFWriter:
+    """A file with the sizes and the tokenizer written."""
+    writer = gguf.GGUFWriter(str(path), architecture)
     writer.add_name("Tiny")
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(DIM)
     writer.add_block_count(LAYERS)
     writer.add_feed_forward_length(HIDDEN)
     writer.add_head_count(HEADS)
-    writer.add_head_count_kv(HEADS)
+    writer.add_head_count_kv(kv_heads)
     writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_dimension_count(DIM // HEADS)
     writer.add_rope_freq_base(10000.0)
     writer.add_vocab_size(len(VOCAB))
     writer.add_tokenizer_model("gpt2")
@@ -70,11 +95,10 @@ def write_tiny_gguf(path: Path, *, template: bool = True, seed: int = 0) -> None
     writer.add_add_bos_token(False)
     if template:
         writer.add_chat_template(TEMPLATE)
-    for name, value in weights(seed).items():
-        # llama.cpp rotates neighbouring pairs, transformers rotates halves: rows of Q and K are interleaved.
-        if ".attn_q." in name or ".attn_k." in name:
-            value = value.reshape(HEADS, 2, DIM // HEADS // 2, DIM).swapaxes(1, 2).reshape(DIM, DIM)
-        writer.add_tensor(name, np.ascontiguousarray(value))
+    return writer
+
+
+def _finish(writer: gguf.GGUFWriter) -> None:
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

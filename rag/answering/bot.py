@@ -21,18 +21,28 @@ from rag.answering.extracts import Extract, extract
 from rag.answering.finding import find, read, shipped_probability
 from rag.answering.timeline import about, summary
 from rag.answering.understand import SPELLING, Surroundings, understand
-from rag.answering.writing import abstains, claims_of, excerpts, fit, judge_claim, prefix, repeats, whole_words
+from rag.answering.writing import (
+    abstains,
+    claims_of,
+    excerpts,
+    fit,
+    judge_claim,
+    otherwise,
+    prefix,
+    repeats,
+    whole_words,
+)
 from rag.errors import ModelCrashed, ModelError
 from rag.language.spelling import corrected, corrections, lost_capitals, recased
 from rag.language.topics import asked_topic
 from rag.language.values import numbers
 from rag.language.words import content_stems
 from rag.models.catalogue import settle
-from rag.models.generator import Generator
+from rag.models.generator import Generator, Message
 from rag.models.kinds import shipped_kinds
 from rag.retrieval.retriever import Retriever, Searcher
 from rag.settings import EMBEDDED_MODEL, EXTRACTS, Settings
-from rag.types import FACTOID_KINDS, Answer, Citation, Claim, Finding, Hit, Query
+from rag.types import ABSTENTION, FACTOID_KINDS, Answer, Citation, Claim, Finding, Hit, Query
 
 if TYPE_CHECKING:
     from rag.models.judge import Judge
@@ -51,6 +61,8 @@ UNSUPPORTED = 0.05
 #: Words of an answer up to which what a model writes is completed with sentences of the articles (table:
 #: eval/README.md).
 ANSWER_WORDS = 60
+#: How an answer begins that none is there.
+_SILENCE = "The articles"
 
 
 #: Said of an answer from articles in another language.
@@ -309,9 +321,12 @@ class _Run:
         """The sentences that the extracts of all parts show."""
         return tuple(claim for each in self.extracts for claim in each.claims)
 
-    def likely(self) -> bool:
-        """Whether the articles may well answer some part of the question, though the judge supports no claim."""
-        return any(finding.probability >= UNSUPPORTED for finding in self.findings)
+    def likely(self, taught: bool) -> bool:
+        """Whether the articles may well answer some part of the question, though the judge supports no claim; whether
+        they hold a reason or a summary, a model that was taught to say so tells better than any one sentence."""
+        return any(
+            f.probability >= UNSUPPORTED or (taught and f.query.kind not in FACTOID_KINDS) for f in self.findings
+        )
 
     def worth_writing(self) -> bool:
         """Whether the articles may hold an answer at all, so that a model is asked."""
@@ -326,7 +341,7 @@ class _Run:
             shown = excerpts(self.findings, tokens, _about_tokens)
             messages, shown = fit(self.query, shown, room, generator.count_tokens)
             written, pieces = "", 0
-            for piece in generator.stream(messages, max_tokens=settings.answer_tokens, stop=stop):
+            for piece in self._words(generator, messages, stop):
                 self.timings.setdefault("first_token", time.perf_counter() - self.started)
                 written, pieces = written + piece, pieces + 1
                 yield piece
@@ -342,12 +357,33 @@ class _Run:
         sentences = [citation for excerpt in shown for citation in excerpt.sentences]
         claims = [judge_claim(text, sentences, self.bot.judge) for text in claims_of(written)]
         unsupported = not any(claim.verdict == "supported" for claim in claims)
-        if abstains(written) or not claims or (unsupported and not self.likely()):
+        if abstains(written) or not claims or (unsupported and not self.likely(generator.taught)):
             yield self.answer("abstention", extracts=self.quotes, usage=usage)
             return
         if not self.query.brief:
             claims += self._beside(claims)
         yield self.answer("model", claims, extracts=self.quotes, usage=usage, short=self._agreed(written))
+
+    def _words(self, generator: Generator, messages: Sequence[Message], stop: Event | None) -> Iterator[str]:
+        """The model's words; where it says that the articles do not say, but is not sure of it, what else it says."""
+        most, held = self.bot.settings.answer_tokens, ""
+        pieces = iter(generator.stream(messages, max_tokens=most, stop=stop))
+        for piece in pieces:
+            held += piece
+            if not generator.taught or not ABSTENTION.startswith(held.strip()):
+                yield held
+                yield from pieces
+                return
+        halted = stop is not None and stop.is_set()
+        if halted or held.strip() != ABSTENTION or generator.likelihood(messages, ABSTENTION) > self._answerable():
+            yield held
+        else:
+            yield from generator.stream(messages, grammar=otherwise(_SILENCE), max_tokens=most, stop=stop)
+
+    def _answerable(self) -> float:
+        """How likely the articles answer: of a factoid its calibrated probability; of what no one sentence answers, and
+        so nobody knows, one half."""
+        return max(f.probability if f.query.kind in FACTOID_KINDS else 0.5 for f in self.findings)
 
     def _beside(self, claims: Sequence[Claim]) -> list[Claim]:
         """Sentences of the articles that complete a model's answer: what other articles say otherwise, and of an open

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from rag.language.comparison import sides
-from rag.language.parts import asked, bare, parts
+from rag.language.parts import asked, bare, is_polar, parts
 from rag.language.scripts import plain
 from rag.language.speech import asked_speaker
 from rag.language.standalone import standalone
@@ -70,7 +70,9 @@ def _one(query: Query, about: Surroundings) -> Query:
     """One question understood; a comparison becomes one part for each side, outlet or thing."""
     understood = list(query.understood)
     # The classifier knows English; what is asked in another script is taken for a thing.
-    kind, text = about.kind_of(bare(query.text)) if all(map(plain, words(query.text))) else "entity", query.text
+    plainly, text = bare(query.text), query.text
+    kind = about.kind_of(plainly) if all(map(plain, words(text))) else "entity"
+    kind = "yesno" if kind != "compare" and is_polar(plainly) else kind
     sources = query.sources
     if not sources and "outlets" not in query.without:
         sources, text = sources_named(text, [name for name in about.sources if name])
@@ -94,6 +96,7 @@ def _one(query: Query, about: Surroundings) -> Query:
         query,
         # The reader knows plain questions: "Name the mediators." is read as "Who were the mediators?".
         text=bare(text if any(c.isalnum() for c in text) else query.text),
+        whole=plainly,
         kind=kind,
         sources=sources,
         as_of=as_of,
@@ -105,7 +108,7 @@ def _one(query: Query, about: Surroundings) -> Query:
     )
     if kind != "compare":
         return query
-    plain_side = replace(query, understood=())
+    plain_side = replace(query, understood=(), whole="")
     if len(sources) > 1:
         return replace(query, parts=tuple(replace(plain_side, sources=(source,)) for source in sources))
     return replace(query, parts=tuple(replace(plain_side, text=side) for side in sides(text)))

@@ -148,7 +148,7 @@ def build_messages(query: Query, shown: Sequence[Excerpt]) -> list[Message]:
     kind = "brief" if query.brief else query.kind
     content = load_template("question.txt").substitute(
         excerpts="\n\n".join(_format(excerpt) for excerpt in shown),
-        question=_one_line(query.text),
+        question=_one_line(query.whole or query.text),
         wanted=lines.get(kind) or lines["factoid" if query.kind in FACTOID_KINDS else "open"],
     )
     return [*prefix(), {"role": "user", "content": content}]
@@ -264,6 +264,12 @@ def _format(excerpt: Excerpt) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def otherwise(text: str) -> str:
+    """A grammar of all texts that do not begin with this one, of letters and spaces."""
+    rules = [f'r{n} ::= [^{c}] any | "{c}" r{n + 1}' for n, c in enumerate(text[:-1])]
+    return "\n".join(["root ::= r0", *rules, f"r{len(text) - 1} ::= [^{text[-1]}] any", "any ::= [^\\x00]*", ""])
 
 
 def abstains(text: str) -> bool:

@@ -61,7 +61,7 @@ _OBJECT_CLAUSE = re.compile(
     r"the [\w’'-]+(?: [\w’'-]+){0,4}? (?:that|which) (?:(?:he|she|it|they|we|the|an?) |(?-i:[A-Z])).+", re.I
 )
 #: "The shells struck which province?"
-_LAST = re.compile(r"(?P<said>\w.*) (?P<asked>(?:which|what) [\w’'-]+)", re.I)
+_LAST = re.compile(r"(?P<said>\w.*[^:]) (?P<asked>(?:which|what) [\w’'-]+)", re.I)
 _PHRASE_END = re.compile(r"(?<=\w) (?:of|for|in|on|at|to|from|that|which|who|where|by|with)\b")
 #: Nouns of people: by their ending, these aside that end so and are none.
 PEOPLE = re.compile(
@@ -112,6 +112,7 @@ _PERSON = re.compile(r"\b(he|she|him|his|her|hers)\b", re.I)
 _LEANS = re.compile(r"(?:it|its|he|she|his|her|they|their|this|that|these|those|there|i|we|my|our)\b", re.I)
 _OFFICE = re.compile(r"\b[Tt]he (?:\w+ )?\w+(?:er|or|ent|man|king|queen|ief|chair|judge|pilot)\b")
 _OWN = frozenset("its their his her".split())
+_ADDRESSED = frozenset("you we i anyone anybody someone somebody".split())
 
 
 def parts(question: str) -> tuple[str, ...]:
@@ -144,6 +145,12 @@ def asks_for_all(question: str) -> bool:
             rf"(?:in |at |from |of )?{many}|(?:please )?(?:list|name)\b|(?:who|what) (?:are|were) ", question, re.I
         )
     )
+
+
+def is_polar(question: str) -> bool:
+    """Whether a question asks for yes or no by its form: "Were the shelves empty?", not "Can you …?" or "A or B?"."""
+    told = [word.casefold() for word in re.findall(r"[\w’']+", question)]
+    return len(told) > 2 and told[0] in _AUXES and told[1] not in _ADDRESSED and "or" not in told
 
 
 def asked(question: str) -> tuple[str, str]:

@@ -25,6 +25,7 @@ _MONTHS["sept"] = 9
 #: Words and names too: months only after a word such as "in".
 _UNCLEAR_MONTHS = frozenset({"may", "march", "mar", "jan", "jun", "dec"})
 _WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+_BEFORE_VERBS = frozenset("do does did to will would can could shall should may might must".split())
 _UNITS = {"day": 1, "week": 7, "month": 31, "year": 366}
 #: Words before a date, longest first, and the side of it that is meant.
 _RELATIONS: dict[tuple[str, ...], str] = {
@@ -410,7 +411,7 @@ class _Reader:
 
     def _rolling(self, at: int, *, single: bool = True) -> _Span | None:
         """ "past week", "last three months", "recent days": up to today."""
-        if not self._one_of(at, ("past", "last", "previous", "recent")):
+        if not self._one_of(at, ("past", "last", "previous", "recent")) or self._is_verb(at):
             return None
         recent = self.tokens[at].low == "recent"
         count, stop = self._count(at + 1)
@@ -427,6 +428,12 @@ class _Reader:
             return None
         length = _VAGUE_DAYS[unit] if vague else _UNITS[unit] * (count or 1)
         return _Span(self.today - timedelta(days=length), self.today, stop + 1, True)
+
+    def _is_verb(self, at: int) -> bool:
+        """Whether "last" is one: "Did the talks last three days?", not "What did he do in the last three days?"."""
+        before = [token.low for token in self.tokens[:at]]
+        counted = self.tokens[at].low == "last" and self._count(at + 1)[0]
+        return bool(counted) and before[-1:] not in (["the"], ["these"]) and not _BEFORE_VERBS.isdisjoint(before)
 
     def _calendar(self, at: int) -> _Span | None:
         """ "last week", "this year", "last Friday", "last September": a whole week, month or year."""
@@ -489,7 +496,7 @@ class _Reader:
 
     def _adjective_order(self, at: int) -> _Found | None:
         token = self.tokens[at]
-        if token.low not in _ADJECTIVES:
+        if token.low not in _ADJECTIVES or self._is_verb(at):
             return None
         order, explicit = _ADJECTIVES[token.low]
         before = self.tokens[at - 1].low if at else ""

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from rag.errors import ModelBroken, ModelMissing
 from rag.models.generator import Generator
 from rag.models.machine import total_memory
+from rag.models.shipped import verified_manifest
 from rag.resources import resource
 from rag.settings import AUTO, EMBEDDED_MODEL, EXTRACTS, Settings
 
@@ -54,6 +55,7 @@ class Preset:
         ram: bytes, about, to run it with a context of 4,096 tokens.
         context: tokens it was made for.
         parts: where it lies on the package index; None where it does not.
+        adapter: the folder in models/ of an adapter that was trained for it; "" where there is none.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Preset:
     ram: int
     context: int
     parts: Parts | None = None
+    adapter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,11 +293,23 @@ def open_generator(settings: Settings) -> Generator:
         context_tokens=settings.context_tokens,
         extra_buffers=runs.extra_buffers,
         states=settings.cache_dir / "states",
+        adapter=adapter_path(PRESETS[model].adapter) if model in PRESETS and PRESETS[model].adapter else None,
         read_rate=runs.read_rate,
         write_rate=runs.write_rate,
     )
     generator.set_speed(threads=runs.threads, read_threads=runs.read_threads, batch=runs.batch)
     return generator
+
+
+def adapter_path(name: str) -> Path:
+    """The adapter in models/<name>, checked.
+
+    Raises:
+        ModelMissing, ModelBroken: it is not there, or damaged.
+    """
+    folder = resource("models", name)
+    verified_manifest(folder, "adapter", "adapter.gguf")
+    return folder / "adapter.gguf"
 
 
 def local_path(settings: Settings) -> Path | None:

@@ -53,6 +53,11 @@ class EndpointGenerator:
         self._model = model or self._first_model()
         self.name = f"{self._model} at {self._root}"
 
+    @property
+    def taught(self) -> bool:
+        """See `Generator`."""
+        return False
+
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """See `Generator.count_tokens`: the server's count where it offers one, else a third of the characters.
 
@@ -113,6 +118,10 @@ class EndpointGenerator:
         """Whether this server follows a grammar, found by one small request."""
         messages: list[Message] = [{"role": "user", "content": "Name a colour."}]
         return "".join(self.stream(messages, grammar='root ::= "OK7"\n', max_tokens=16)).strip() == "OK7"
+
+    def likelihood(self, messages: Sequence[Message], text: str) -> float:
+        """See `Generator.likelihood`."""
+        return 1.0
 
     def close(self) -> None:
         """See `Generator.close`."""

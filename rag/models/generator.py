@@ -25,6 +25,7 @@ class Generator(Protocol):
         grammar_binds: whether a grammar given to `stream` is followed.
         read_rate: tokens of a prompt that it reads in a second, as measured on this machine; 0 when not measured.
         write_rate: tokens that it writes in a second, likewise.
+        taught: whether it was taught when to say that the articles do not say, so that its likelihood of that tells.
     """
 
     name: str
@@ -38,6 +39,9 @@ class Generator(Protocol):
 
     @property
     def write_rate(self) -> float: ...
+
+    @property
+    def taught(self) -> bool: ...
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Tokens of the prompt that these messages become, chat template included."""
@@ -74,6 +78,14 @@ class Generator(Protocol):
         Raises:
             InputError: the messages do not fit the context.
             ModelError: the model failed, was closed, or wrote nothing.
+        """
+        ...
+
+    def likelihood(self, messages: Sequence[Message], text: str) -> float:
+        """How likely it answers in just these words, in [0, 1]; 1 where nobody can tell, such as behind an endpoint.
+
+        Raises:
+            ModelError: the model failed, or was closed.
         """
         ...
 
