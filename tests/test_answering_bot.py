@@ -207,6 +207,15 @@ def test_a_model_says_nothing_where_that_is_likelier_than_an_answer(
     assert told.strip() == (scripted.text if kind == "abstention" else scripted.otherwise)
 
 
+def test_that_somebody_did_not_say_is_no_answer(bot: Bot) -> None:
+    writing, _ = speaking(bot, "The European Union did not say.")
+    assert writing.ask("Where was the ceasefire signed?").abstained
+    writing, _ = speaking(bot, "The ceasefire was signed in Doha. The European Union didn't say.")
+    assert [claim.text for claim in writing.ask("Where was the ceasefire signed?").claims] == [
+        "The ceasefire was signed in Doha."
+    ]
+
+
 def test_a_model_that_fails_leaves_extracts_and_a_word_about_it(bot: Bot) -> None:
     answer = Bot(bot.retriever, Failing(""), reader=bot.reader).ask("Where was the ceasefire signed?")
     assert answer.kind == "extracts"

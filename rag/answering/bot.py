@@ -381,9 +381,9 @@ class _Run:
             yield from generator.stream(messages, grammar=otherwise(_SILENCE), max_tokens=most, stop=stop)
 
     def _answerable(self) -> float:
-        """How likely the articles answer: of a factoid its calibrated probability; of what no one sentence answers, and
-        so nobody knows, one half."""
-        return max(f.probability if f.query.kind in FACTOID_KINDS else 0.5 for f in self.findings)
+        """How likely it must say nothing to be believed: more than not, and more than the best sentence answers a
+        factoid."""
+        return max([0.5, *(f.probability for f in self.findings if f.query.kind in FACTOID_KINDS)])
 
     def _beside(self, claims: Sequence[Claim]) -> list[Claim]:
         """Sentences of the articles that complete a model's answer: what other articles say otherwise, and of an open

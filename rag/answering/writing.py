@@ -40,6 +40,8 @@ _SILENT = re.compile(
     r"\b(?:say|mention|state|provide|contain|specify|give|include|answer|available|enough)"
     r"|\bno (?:information|mention)\b"
 )
+#: "The ministry did not say.": that nobody says a thing is no claim that a sentence could support.
+_UNSAID = re.compile(r"[^.]{1,80}\b(?:do|does|did)(?: not|n['’]t) say\.?")
 #: Sentences that a claim is held against: those that share most with it; the judge reads each.
 PREMISES = 8
 #: A sentence that supports a claim at least this share of the best one's support is cited too.
@@ -184,8 +186,9 @@ def whole_words(written: str) -> str:
 
 
 def claims_of(text: str) -> list[str]:
-    """The sentences of what a model wrote, without marks and bullets, each once; what has no letter or digit goes."""
-    return list(dict.fromkeys(_said(text)))
+    """The sentences of what a model wrote, without marks and bullets, each once; what has no letter or digit goes, and
+    that somebody did not say."""
+    return [claim for claim in dict.fromkeys(_said(text)) if not _UNSAID.fullmatch(claim)]
 
 
 def repeats(written: str) -> bool:
