@@ -189,7 +189,7 @@ def test_the_models_abstention_is_kept(bot: Bot) -> None:
 @pytest.mark.parametrize(
     ("question", "sure", "kind"),
     [
-        ("Where was the ceasefire signed?", 0.999, "abstention"),
+        ("Where was the ceasefire signed?", 0.999, "extracts"),
         ("Where was the ceasefire signed?", 0.6, "model"),
         ("Why was the ceasefire signed in Doha?", 0.6, "abstention"),
         ("Why was the ceasefire signed in Doha?", 0.4, "model"),
@@ -204,12 +204,12 @@ def test_a_model_says_nothing_where_that_is_likelier_than_an_answer(
     assert isinstance(pieces[-1], Answer)
     assert pieces[-1].kind == kind
     told = "".join(piece for piece in pieces if isinstance(piece, str))
-    assert told.strip() == (scripted.text if kind == "abstention" else scripted.otherwise)
+    assert told.strip() == (scripted.otherwise if kind == "model" else scripted.text)
 
 
 def test_that_somebody_did_not_say_is_no_answer(bot: Bot) -> None:
     writing, _ = speaking(bot, "The European Union did not say.")
-    assert writing.ask("Where was the ceasefire signed?").abstained
+    assert writing.ask("Why was the ceasefire signed in Doha?").abstained
     writing, _ = speaking(bot, "The ceasefire was signed in Doha. The European Union didn't say.")
     assert [claim.text for claim in writing.ask("Where was the ceasefire signed?").claims] == [
         "The ceasefire was signed in Doha."

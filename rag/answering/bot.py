@@ -61,6 +61,8 @@ UNSUPPORTED = 0.05
 #: Words of an answer up to which what a model writes is completed with sentences of the articles (table:
 #: eval/README.md).
 ANSWER_WORDS = 60
+#: Said of the extracts that answer a factoid by the calibrated probability, where the model found nothing.
+UNSEEN = "The language model found no answer in what it was shown; these are the articles' own words."
 #: How an answer begins that none is there.
 _SILENCE = "The articles"
 
@@ -358,7 +360,10 @@ class _Run:
         claims = [judge_claim(text, sentences, self.bot.judge) for text in claims_of(written)]
         unsupported = not any(claim.verdict == "supported" for claim in claims)
         if abstains(written) or not claims or (unsupported and not self.likely(generator.taught)):
-            yield self.answer("abstention", extracts=self.quotes, usage=usage)
+            if generator.taught and self.quotes and all(f.query.kind in FACTOID_KINDS for f in self.findings):
+                yield self.answer("extracts", self.quotes, model=EXTRACTS, notes=(UNSEEN,), usage=usage)
+            else:
+                yield self.answer("abstention", extracts=self.quotes, usage=usage)
             return
         if not self.query.brief:
             claims += self._beside(claims)
